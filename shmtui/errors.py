@@ -23,8 +23,6 @@ class ExitCode(IntEnum):
 class ShmtuiError(Exception):
     """Something that the user asked for cannot be done; the text says why and what to do."""
 
-    code: ExitCode = ExitCode.CANNOT
-
 
 class NameInUseError(ShmtuiError):
     """The segment's name is taken."""

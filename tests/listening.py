@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from types import TracebackType
 from typing import Self
 
 from tests.waiting import PATIENCE, end, poll, written
@@ -43,12 +42,7 @@ class Listening:
         assert self.process.poll() is None, self.stderr
         return re.search(self._says, self.stderr)
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         end(self.process, PATIENCE)
         self._err.close()
 

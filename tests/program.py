@@ -9,21 +9,16 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from shmtui.errors import ShmtuiError
 from shmtui.procfs.identity import start_time
 from shmtui.procfs.process import read_stat
+from shmtui.shm.control_file import open_control, read_block
 from shmtui.shm.control_format import Flags, RecordState, control_name
-from shmtui.shm.control_records import (
-    WorkerRecord,
-    open_control,
-    parse_header,
-    parse_records,
-    read_block,
-)
+from shmtui.shm.control_records import WorkerRecord, parse_header, parse_records
 from shmtui.shm.protocol import Step
+from shmtui.shm.segment import segment_path
 from tests.forked import SERVER
 from tests.traces import SWEEPING
 from tests.waiting import PATIENCE, end, poll, written
@@ -102,6 +97,16 @@ def worker_records(name: str) -> tuple[WorkerRecord, ...]:
         return ()
 
 
+def gone(name: str) -> bool:
+    """Whether segment and control block have no name any more."""
+    return not any(Path(segment_path(n)).exists() for n in (name, control_name(name)))
+
+
+def items_of(name: str) -> int:
+    """Items of all workers together."""
+    return sum(record.items for record in worker_records(name))
+
+
 def running(pids: Iterable[int]) -> list[int]:
     """Those that still run. A zombie does not: when it is reaped is its new parent's affair."""
     return [pid for pid in pids if start_time(pid) is not None]
@@ -171,12 +176,7 @@ class HeadlessRun:
             r.pid and not r.paused and r.step is not Step.STARTING for r in records
         )
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         end(self.process, PATIENCE)
         self._out.close()
         self._err.close()

@@ -3,17 +3,15 @@
 import os
 import signal
 import time
-from pathlib import Path
 from typing import Final
 
 import pytest
 
 from shmtui.diagnosis.audit import audit_of
 from shmtui.monitor.sampler import Sampler
-from shmtui.shm.control_format import RecordState, control_name
-from shmtui.shm.segment import segment_path
+from shmtui.shm.control_format import RecordState
 from tests.chaos import Chaos, Resources, resources_of
-from tests.program import run_shmtui, running, worker_records
+from tests.program import gone, run_shmtui, running, worker_records
 from tests.terminal import Terminal
 from tests.waiting import PATIENCE, poll
 
@@ -108,11 +106,6 @@ def balance(name: str) -> int:
         sampler.close()
     assert audit.resident is not None
     return audit.moved.produced - audit.moved.consumed - audit.resident
-
-
-def gone(name: str) -> bool:
-    """Whether segment and control block have no name any more."""
-    return not any(Path(segment_path(n)).exists() for n in (name, control_name(name)))
 
 
 def check(name: str, seed: int, seconds: float, *, faults: bool) -> None:

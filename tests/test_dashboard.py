@@ -2,15 +2,13 @@
 
 import re
 import signal
-from pathlib import Path
 
 import pytest
 
-from shmtui.shm.control_format import RecordState, control_name
-from shmtui.shm.segment import segment_path
+from shmtui.shm.control_format import RecordState
 from tests.compiling import Compiler
 from tests.peers import build
-from tests.program import run_shmtui, running, worker_records
+from tests.program import gone, run_shmtui, running, worker_records
 from tests.terminal import Terminal
 from tests.waiting import poll
 
@@ -21,11 +19,6 @@ LEFT = (b"\x1b[?1049l", b"\x1b[?1000l", b"\x1b[?25h")
 def workers(name: str) -> list[int]:
     """The workers that have not ended, by PID."""
     return [r.pid for r in worker_records(name) if r.state is RecordState.LIVE]
-
-
-def gone(name: str) -> bool:
-    """Whether segment and control block have no name any more."""
-    return not any(Path(segment_path(n)).exists() for n in (name, control_name(name)))
 
 
 def opened(name: str, terminal: Terminal) -> list[int]:

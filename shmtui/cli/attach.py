@@ -32,7 +32,7 @@ WAIT_SECONDS: Final = 0.1
 )
 @click.argument("name", type=TARGET, required=False)
 @click.option(
-    "--write", is_flag=True, help="Let it be repaired, and producers and consumers be added."
+    "--write", is_flag=True, help="Allow repairs, and producers and consumers to be added."
 )
 @click.option("--wait", is_flag=True, help="Wait for a segment that does not exist yet.")
 @click.option(

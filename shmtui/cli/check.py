@@ -31,7 +31,9 @@ MOST_SAMPLES = 12
 )
 @click.option("--json", "as_json", is_flag=True, help="The last snapshot as one line of JSON.")
 @click.option(
-    "--graph", is_flag=True, help="Also who waits for what held by whom, over all their segments."
+    "--graph",
+    is_flag=True,
+    help="Also who waits for what, and who holds it, over all their segments.",
 )
 @layout_options
 def command(name: str | Path, seconds: float, as_json: bool, graph: bool, **layout: Any) -> int:
@@ -92,13 +94,13 @@ def _verdict(snapshot: "Snapshot", graph: "WaitGraph | None") -> int:
 
 def _recorded(path: Path, layout: dict[str, Any], *, as_json: bool, graph: bool) -> int:
     """What a recording or a capsule says, with the exit code that the segment had."""
-    from shmtui.cli.recorded import look_in
+    from shmtui.cli.recorded import recorded_in
     from shmtui.diagnosis.wait_graph import wait_graph
     from shmtui.report.recorded_text import as_recorded, recorded_lines
     from shmtui.report.snapshot_json import snapshot_json
     from shmtui.report.snapshot_text import check_lines
 
-    look = look_in(path, "seconds", **layout)
+    look = recorded_in(path, "seconds", **layout)
     snapshot, its = look.snapshot, look.incident
     found = wait_graph((snapshot, *its.related), its.process_of) if graph else None
     if as_json:

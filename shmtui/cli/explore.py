@@ -1,14 +1,13 @@
 """``shmtui explore``: every order of the steps of the user's own programs."""
 
-import os
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from shmtui.cli.parameters import SECONDS, SEGMENT_NAME
+from shmtui.cli.progress_line import ProgressLine
 from shmtui.cli.shared_options import layout_options, open_options, split_command
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode, ShmtuiError
@@ -16,8 +15,6 @@ from shmtui.i18n import _
 
 if TYPE_CHECKING:
     from types import FrameType
-
-    from shmtui.control.search import Outcome
 
 _REPLAYS = 20
 _MOST_PROGRAMS = 16
@@ -36,7 +33,7 @@ _SHRINK_SHARE = 0.2
 )
 @click.option(
     "--items", type=click.IntRange(1, 1000), default=6, show_default=True, metavar="N",
-    help="Items that each producer makes before it is let go no further.",
+    help="How many items each producer makes before it is held.",
 )  # fmt: skip
 @click.option(
     "--init", "initialise", is_flag=True,
@@ -62,7 +59,7 @@ _SHRINK_SHARE = 0.2
 )
 @click.option(
     "--shrink", is_flag=True,
-    help="Make the order that shows a finding as short as it goes, in what is left of the budget.",
+    help="Make the order that shows a finding as short as possible, in what is left of the budget.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The report as one line of JSON.")
 @click.option(
@@ -97,7 +94,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
       shmtui replay lost.shmsched
     """
     from shmtui.control.exploration import Workshop, explore, shorten
-    from shmtui.report.exploration import exploration_json, exploration_lines
+    from shmtui.report.exploration import exploration_json, exploration_lines, progress_line
     from shmtui.report.snapshot_json import line
     from shmtui.shm.protocol import Role
 
@@ -117,19 +114,16 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
     if len(commands) > _MOST_PROGRAMS:
         text = _("{count} programs are too many: {most} at most")
         raise click.UsageError(text.format(count=len(commands), most=_MOST_PROGRAMS))
-    progress = _Progress(items)
     interrupted = _Interrupted()
-    with Workshop(commands, items) as workshop:
-        try:
-            result = explore(
-                workshop, options, name=name, initialise=initialise, fine=fine, budget=budget,
-                progress=progress.show, stopped=interrupted, starts=start == "any",
-            )  # fmt: skip
-            if shrink:
-                left = max(budget - result.outcome.seconds, _SHRINK_SHARE * budget)
-                shorten(workshop, result, calls_alone=not fine, budget=left, stopped=interrupted)
-        finally:
-            progress.clear()
+    with Workshop(commands, items) as workshop, ProgressLine() as progress:
+        result = explore(
+            workshop, options, name=name, initialise=initialise, fine=fine, budget=budget,
+            progress=lambda outcome: progress.show(progress_line(outcome, items)),
+            stopped=interrupted, starts=start == "any",
+        )  # fmt: skip
+        if shrink:
+            left = max(budget - result.outcome.seconds, _SHRINK_SHARE * budget)
+            shorten(workshop, result, calls_alone=not fine, budget=left, stopped=interrupted)
     if schedule is not None and result.schedule is not None:
         result.schedule.write(schedule)
     if as_json:
@@ -188,25 +182,3 @@ class _Interrupted:
 
     def __call__(self) -> bool:
         return self._pressed
-
-
-class _Progress:
-    """A line on stderr that says how far the search is, where that is a terminal."""
-
-    def __init__(self, items: int) -> None:
-        self._items, self._shown = items, False
-
-    def show(self, outcome: "Outcome") -> None:
-        """Show it."""
-        from shmtui.report.exploration import progress_line
-
-        if sys.stderr.isatty():
-            width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
-            text = progress_line(outcome, self._items)[:width]
-            click.echo(f"\r\x1b[K{text}", err=True, nl=False)
-            self._shown = True
-
-    def clear(self) -> None:
-        """Leave nothing of it."""
-        if self._shown:
-            click.echo("\r\x1b[K", err=True, nl=False)

@@ -32,7 +32,7 @@ PRINTED: Final = ("rules", "dashboard", "prometheus", "federation")
     "--listen",
     type=ADDRESS,
     metavar="[HOST:]PORT",
-    help="Answer scrapes there; without HOST of this machine alone (127.0.0.1).",
+    help="Answer scrapes there; without HOST, those of this machine only (127.0.0.1).",
 )
 @click.option(
     "--textfile",
@@ -46,7 +46,7 @@ PRINTED: Final = ("rules", "dashboard", "prometheus", "federation")
     type=SECONDS,
     default="1",
     show_default=True,
-    help="Look every so many seconds; less often where that takes 5 % of a processor.",
+    help="How many seconds from look to look; more where that would take 5 % of a processor.",
 )
 @click.option("--processes", is_flag=True, help="Also a series for each process.")
 @click.option(

@@ -1,13 +1,12 @@
 """``shmtui grade``: a student's programs judged, or those of a whole class."""
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from shmtui.cli.parameters import SECONDS, SEGMENT_NAME
+from shmtui.cli.progress_line import ProgressLine
 from shmtui.cli.shared_options import layout_options, open_options, split_command
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.errors import ExitCode, ShmtuiError
@@ -39,7 +38,7 @@ _MOST_PROGRAMS = 4
 )  # fmt: skip
 @click.option(
     "--rubric", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.toml",
-    help="What counts how much; without it, the classical exercise.",
+    help="Which checks count, and how much; without it, those of the classical exercise.",
 )  # fmt: skip
 @click.option("--print-rubric", is_flag=True, help="Print the rubric of the classical exercise.")
 @click.option(
@@ -56,7 +55,7 @@ _MOST_PROGRAMS = 4
 )  # fmt: skip
 @click.option(
     "--budget", type=SECONDS, default="30", show_default=True,
-    help="Seconds of a processor to try a submission for, about.",
+    help="About how many seconds of processor time to try a submission for.",
 )  # fmt: skip
 @click.option("--hints", is_flag=True, help="Say what to change, too.")
 @click.option(
@@ -115,7 +114,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], before: str 
         tuple(map(split_command, producers)), tuple(map(split_command, consumers)),
         split_command(before) if before else (), options=options, initialise=initialise, name=name, budget=budget,
     )  # fmt: skip
-    jobs = [Job(_name(producers, consumers), submission)]
+    jobs = [Job(" + ".join(dict.fromkeys((*producers, *consumers))), submission)]
     if folder is not None:
         jobs = students(folder, submission)
         if not may_be_apart():
@@ -126,17 +125,13 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], before: str 
         elif not limited_by_kernel():
             note(
                 _(
-                    "no control group is delegated to this user: memory and processes are watched some "
-                    "times a second, and not limited by the kernel"
+                    "no control group is delegated to this user: memory and processes are checked several times a second, and not limited by the kernel"
                 )
             )
-    progress = _Progress()
-    try:
+    with ProgressLine() as progress:
         graded = graded_together(
             jobs, known, hints=hints, output=output, form=form, progress=progress.show
         )
-    finally:
-        progress.clear()
     if folder is not None:
         click.echo(_tables(graded, table, output), nl=False)
         return _exit_code(graded)
@@ -157,10 +152,6 @@ def _tables(graded: "list[Graded]", table: str, output: Path | None) -> str:
     return TABLES[table][1](graded)
 
 
-def _name(producers: tuple[str, ...], consumers: tuple[str, ...]) -> str:
-    return " + ".join(dict.fromkeys((*producers, *consumers)))
-
-
 def _exit_code(all_graded: "list[Graded]") -> int:
     from shmtui.grading.result import Verdict
 
@@ -169,22 +160,3 @@ def _exit_code(all_graded: "list[Graded]") -> int:
         return ExitCode.FINDINGS
     unknown = any(result.verdict is Verdict.UNKNOWN for result in counted)
     return ExitCode.CANNOT if unknown or any(g.error for g in all_graded) else ExitCode.OK
-
-
-class _Progress:
-    """A line on stderr that says how far it is, where that is a terminal."""
-
-    def __init__(self) -> None:
-        self._shown = False
-
-    def show(self, text: str) -> None:
-        """Show it."""
-        if sys.stderr.isatty():
-            width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
-            click.echo(f"\r\x1b[K{text[:width]}", err=True, nl=False)
-            self._shown = True
-
-    def clear(self) -> None:
-        """Leave nothing of it."""
-        if self._shown:
-            click.echo("\r\x1b[K", err=True, nl=False)

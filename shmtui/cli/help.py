@@ -8,12 +8,11 @@ from shmtui.cli.translation import COMMANDS, CommandGroup, TranslatedCommand
 from shmtui.errors import ExitCode
 
 
-def _commands(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[str]:
-    return [name for name in COMMANDS if name.startswith(typed)]
-
-
 @click.command("help", cls=TranslatedCommand, short_help="Show the help of a command")
-@click.argument("name", required=False, metavar="[COMMAND]", shell_complete=_commands)
+@click.argument(
+    "name", required=False, metavar="[COMMAND]",
+    shell_complete=lambda _context, _name, typed: [c for c in COMMANDS if c.startswith(typed)],
+)  # fmt: skip
 @click.pass_context
 def command(context: click.Context, name: str | None) -> int:
     """Show the help of a command, as its own --help does.

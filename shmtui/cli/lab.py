@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "--steps",
     "held",
     is_flag=True,
-    help="Its mistake held at the very step where it happens: on and back, in your source.",
+    help="Its mistake, held at the very step where it happens; step on and back through the source.",
 )
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 def command(name: str | None, held: bool, ascii_only: bool) -> int:

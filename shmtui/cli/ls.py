@@ -32,7 +32,7 @@ def _columns(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     unknown = [name for name in names if name not in COLUMNS]
     if unknown:
-        wrong = _("{name!a} is no column: give some of {columns}, with commas between")
+        wrong = _("{name!a} is not a column: give some of {columns}, with commas between")
         raise click.BadParameter(wrong.format(name=unknown[0], columns=",".join(COLUMNS)))
     return names
 
@@ -44,7 +44,7 @@ columns_option = click.option(
 
 @click.command("ls", cls=TranslatedCommand, short_help="List everything that processes share")
 @click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only of that kind.")
-@click.option("--orphans", is_flag=True, help="Only what no process has any more.")
+@click.option("--orphans", is_flag=True, help="Only what no process maps or has open any more.")
 @click.option("--sort", type=click.Choice(SORTS), help="In that order.")
 @click.option("--group", type=click.Choice(GROUPS), help="In groups, with their memory in all.")
 @columns_option

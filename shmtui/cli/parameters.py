@@ -123,8 +123,7 @@ def _refuse_file(text: str) -> None:
     file = recorded_file(text)
     if file is not None and is_recording(file):
         wrong = _(
-            "{path} is a recording or a capsule, and nothing that is there now: shmtui replay, stat, check "
-            "and report read it"
+            "{path} is a recording or a capsule, not a live segment: shmtui replay, stat, check and report read it"
         )
         raise ShmtuiError(wrong.format(path=file))
 
@@ -183,7 +182,7 @@ def _bytes(text: str) -> int:
     found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([KMG]?)", text.upper().removesuffix("B"))
     size = int(float(found[1]) * _BYTES[found[2]]) if found else 0
     if not 1 << 16 <= size < 1 << 50:
-        wrong = _("{value!r} is no size: give 64K at the least, such as 100M or 2G")
+        wrong = _("{value!r} is not a size: give at least 64K, such as 100M or 2G")
         raise click.BadParameter(wrong.format(value=text))
     return size
 
@@ -192,7 +191,7 @@ def _age(text: str) -> float:
     found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd]?)", text)
     seconds = float(found[1]) * _TIMES[found[2]] if found else 0.0
     if not 1 <= seconds <= 1e9:
-        wrong = _("{value!r} is no time: give 1s at the least, such as 90s, 30m, 8h or 7d")
+        wrong = _("{value!r} is not a time: give at least 1s, such as 90s, 30m, 8h or 7d")
         raise click.BadParameter(wrong.format(value=text))
     return seconds
 
@@ -205,7 +204,7 @@ def _address(text: str) -> "Address":
         r"(?:(?:\[(?P<v6>[^][]+)\]|(?P<host>[^][:]+)):)?(?P<port>[0-9]{1,5})", text
     )
     if found is None or int(found["port"]) > _MOST_PORT:
-        wrong = _("{text!a} is no address: give HOST:PORT, such as 127.0.0.1:9755")
+        wrong = _("{text!a} is not an address: give HOST:PORT, such as 127.0.0.1:9755")
         raise click.BadParameter(wrong.format(text=text))
     return Address(found["v6"] or found["host"] or LOCAL, int(found["port"]))
 
@@ -214,7 +213,7 @@ def _screen_size(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"([0-9]{1,3})[xX×]([0-9]{1,3})", text)
     columns, rows = (int(found[1]), int(found[2])) if found else (0, 0)
     if columns not in _COLUMNS or rows not in _ROWS:
-        wrong = _("{text!a} is no size of a screen: give COLUMNSxROWS, from 50x20 to 400x200")
+        wrong = _("{text!a} is not a screen size: give COLUMNSxROWS, from 50x20 to 400x200")
         raise click.BadParameter(wrong.format(text=text))
     return columns, rows
 

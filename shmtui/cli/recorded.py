@@ -9,14 +9,14 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 
 if TYPE_CHECKING:
-    from shmtui.session.recorded_look import RecordedLook
+    from shmtui.session.recorded_segment import RecordedSegment
 
 
-def look_in(path: Path, *live_only: str, **layout: Any) -> "RecordedLook":
+def recorded_in(path: Path, *live_only: str, **layout: Any) -> "RecordedSegment":
     """The last look in a file. RecordingError: it cannot be read. ShmtuiError: an option was given that
     needs a segment: one of ``live_only``, by its parameter's name, or of ``layout``.
     """
-    from shmtui.session.recorded_look import recorded_look
+    from shmtui.session.recorded_segment import recorded_segment
     from shmtui.session.terminal import note
 
     context = click.get_current_context()
@@ -28,7 +28,7 @@ def look_in(path: Path, *live_only: str, **layout: Any) -> "RecordedLook":
                 "{option} needs a segment, and {path} is a file of what was seen: leave it out"
             )
             raise ShmtuiError(wrong.format(option=parameter.opts[0], path=path))
-    look = recorded_look(path)
+    look = recorded_segment(path)
     if look.note:
         note(look.note)
     return look

@@ -69,7 +69,7 @@ def command(
             raise click.UsageError(_("a schedule is replayed by itself: leave the others out"))
         return _replay_schedule(file, headless, refresh_hz, ascii_only)
     if headless:
-        text = _("--headless is for a schedule of shmtui explore, which {file} is not")
+        text = _("{file} is not a schedule of shmtui explore, and --headless replays only those")
         raise click.UsageError(text.format(file=file))
     if table is not None and other is not None:
         raise click.UsageError(_("--csv writes one recording: give one FILE"))

@@ -72,7 +72,7 @@ def command(
     from shmtui.recording.recorder import new_path
     from shmtui.recording.redaction import redacted
     from shmtui.recording.writer import require_free
-    from shmtui.session import incident as of
+    from shmtui.session import incident_report
     from shmtui.session.terminal import note
 
     options, folder = open_options(layout)
@@ -81,13 +81,15 @@ def command(
         if capsule:
             require_free(path, force=force)
         elif output is not None:
-            of.require_no_file(output, force=force)
+            incident_report.require_no_file(output, force=force)
         note(_("watching {name} for {seconds:g} s").format(name=name, seconds=seconds))
-        frames = of.watch(sampler, seconds)
-        found = of.gather(sampler, frames[-1].snapshot, seconds)
+        frames = incident_report.watch(sampler, seconds)
+        found = incident_report.gather(sampler, frames[-1].snapshot, seconds)
         if capsule:
-            found, stretches = (found, ()) if redact else of.with_bytes(sampler, found)
-            of.write_capsule(path, frames, found, stretches, redact=redact, force=force)
+            found, stretches = (found, ()) if redact else incident_report.with_bytes(sampler, found)
+            incident_report.write_capsule(
+                path, frames, found, stretches, redact=redact, force=force
+            )
     if not capsule:
         if redact:
             frames, found = redacted(frames, found)
@@ -103,12 +105,12 @@ def _of_file(
     path: Path, output: Path | None, layout: dict[str, Any], *, redact: bool, force: bool
 ) -> int:
     """The Markdown of what a recording or a capsule holds."""
-    from shmtui.cli.recorded import look_in
+    from shmtui.cli.recorded import recorded_in
     from shmtui.recording.redaction import redacted
     from shmtui.recording.schema import Frame
     from shmtui.report.recorded_text import recorded_text
 
-    look = look_in(path, "capsule", "seconds", **layout)
+    look = recorded_in(path, "capsule", "seconds", **layout)
     frames, incident = [Frame(look.snapshot, look.events[::-1])], look.incident
     if redact:
         frames, incident = redacted(frames, incident)
@@ -126,7 +128,7 @@ def _write(
 ) -> int:
     """Print the Markdown, or write it to a file."""
     from shmtui.report.incident_markdown import incident_lines
-    from shmtui.session.incident import write_text
+    from shmtui.session.incident_report import write_text
     from shmtui.session.terminal import note
 
     events = [event for frame in frames for event in frame.events][::-1]

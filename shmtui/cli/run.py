@@ -22,14 +22,11 @@ if TYPE_CHECKING:
 DEFAULT_NAME = "/shm_buffer"
 
 
-def _item_types(_context: click.Context, _option: click.Parameter, typed: str) -> list[str]:
-    return [name for name in ITEM_TYPES if name.startswith(typed)]
-
-
 _options = stacked(
     click.option("--slots", type=int, default=5, show_default=True, help="Slots of the ring."),
-    click.option("--item", metavar="TYPE", shell_complete=_item_types, default="int32",
-                 show_default=True, help="Item type: " + " ".join(ITEM_TYPES) + "."),
+    click.option("--item", metavar="TYPE", default="int32", show_default=True,
+                 shell_complete=lambda _context, _option, typed: [t for t in ITEM_TYPES if t.startswith(typed)],
+                 help="Item type: " + " ".join(ITEM_TYPES) + "."),
     click.option("--producers", type=click.IntRange(0, 512),
                  help="Producers to start with; 1, or 0 beside --producer."),
     click.option("--consumers", type=click.IntRange(0, 512),

@@ -39,7 +39,7 @@ def _installing(library: str) -> str:
     default="127.0.0.1:9756",
     show_default=True,
     metavar="[HOST:]PORT",
-    help="Where browsers connect; without HOST of this machine alone (127.0.0.1).",
+    help="Where browsers connect; without HOST, from this machine only (127.0.0.1).",
 )
 @click.option(
     "--size",

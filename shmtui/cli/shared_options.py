@@ -66,7 +66,7 @@ layout_options = stacked(
     click.option("--layout", metavar="SPEC",
                  help="All offsets, as in data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,"
                       "full=96."),
-    click.option("--raw", is_flag=True, help="As bytes, no bounded buffer."),
+    click.option("--raw", is_flag=True, help="Show it as bytes, not as a bounded buffer."),
     click.option("--shmat", is_flag=True,
                  help="Attach a System V segment read-only, where it can be read in no other way: nattch, "
                       "atime and lpid change."),
@@ -133,7 +133,7 @@ def open_options(given: dict[str, Any]) -> tuple[Any, str]:
 
 
 def sampler_or_raw(name: str, options: "LayoutOptions", folder: str) -> "Sampler":
-    """Of the segment; where several layouts fit and nothing is said of it, without one of them."""
+    """A sampler of the segment; as raw bytes where several layouts fit and the user names none."""
     from shmtui.layouts.options import AmbiguousLayoutError
     from shmtui.monitor.sampler import Sampler
 

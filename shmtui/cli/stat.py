@@ -34,7 +34,7 @@ EXACT_SECONDS = 5.0
 @click.command("stat", cls=TranslatedCommand, short_help="Show a snapshot of a segment")
 @click.argument("name", type=LOOKED_AT)
 @click.option("--json", "as_json", is_flag=True, help="The snapshot as one line of JSON.")
-@click.option("--interval", type=SECONDS, help="Sample again every so many seconds.")
+@click.option("--interval", type=SECONDS, help="Sample again at this interval, in seconds.")
 @click.option("--count", type=click.IntRange(1), help="Stop after so many samples.")
 @click.option(
     "--slots-shown",
@@ -76,7 +76,10 @@ def command(
         from shmtui.monitor.semaphore_set import look_at_set
 
         _stream(
-            lambda: _set_text(look_at_set(name), as_json=as_json), interval, count, _sleep_until
+            lambda: _set_text(look_at_set(name), as_json=as_json),
+            interval,
+            count,
+            lambda due: time.sleep(max(due - time.monotonic(), 0.0)),
         )
         return ExitCode.OK
     options, folder = open_options(layout)
@@ -94,12 +97,12 @@ def command(
 
 def _recorded(path: Path, layout: dict[str, Any], slots_shown: int, *, as_json: bool) -> str:
     """The last snapshot of a recording or a capsule."""
-    from shmtui.cli.recorded import look_in
+    from shmtui.cli.recorded import recorded_in
     from shmtui.report.recorded_text import as_recorded, recorded_lines
     from shmtui.report.snapshot_json import line, snapshot_json
     from shmtui.report.snapshot_text import snapshot_lines
 
-    look = look_in(path, "interval", "count", "exact", **layout)
+    look = recorded_in(path, "interval", "count", "exact", **layout)
     snapshot = replace(look.snapshot, slots=look.snapshot.slots[:slots_shown])
     if as_json:
         return line(as_recorded(snapshot_json(snapshot), look))
@@ -137,12 +140,8 @@ def _wait_for_counts(sampler: "Sampler") -> None:
         time.sleep(2 * WATCH_SECONDS)
 
 
-def _sleep_until(due: float) -> None:
-    time.sleep(max(due - time.monotonic(), 0.0))
-
-
 def _set_text(found: "SemaphoreSet", *, as_json: bool) -> str:
-    from shmtui.report.set_text import set_json, set_lines
+    from shmtui.report.semaphore_set_text import set_json, set_lines
 
     if as_json:
         from shmtui.report.snapshot_json import line

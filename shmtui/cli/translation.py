@@ -75,7 +75,7 @@ class CommandGroup(click.Group):
             instead = _command_for(name)
             if instead is None:
                 raise click.NoSuchCommand(name, possibilities=COMMANDS, ctx=ctx) from None
-            wrong = _("{name!a} is no command: did you mean {instead}?")
+            wrong = _("{name!a} is not a command: did you mean {instead}?")
             raise click.UsageError(wrong.format(name=name, instead=instead), ctx) from None
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -118,7 +118,7 @@ def _vector(code: bytes) -> tuple[Kind, int]:
 
 
 def _simd(opcode: int, prefix: int, width: int, *, wide: bool) -> tuple[Kind, int]:
-    """An instruction on vectors of so many bytes, or on a part of one.
+    """An instruction on vectors of this many bytes, or on a part of one.
 
     >>> _simd(0x11, _DOUBLE, 16, wide=False), _simd(0x7E, _FLOAT, 16, wide=False)  # movsd, movq
     ((<Kind.STORE: 'stores'>, 8), (<Kind.LOAD: 'loads'>, 8))

@@ -68,16 +68,13 @@ class AddressSpace:
         return None
 
     def lines(self) -> "Iterator[MapsLine]":
-        """Its mappings."""
         return map(split_line, map_lines(self.pid) or ())
 
     def is_guarded(self, address: int, size: int = 1) -> bool:
-        """Whether a byte there is guarded."""
         return any(
             begin < address + size and address < begin + length
             for begin, (length, _rights) in self.guarded.items()
         )
 
     def close(self) -> None:
-        """No more reads."""
         os.close(self.memory)

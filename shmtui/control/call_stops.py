@@ -1,4 +1,4 @@
-"""What a task does whose program has called a function that is watched: stand before a step, or go on."""
+"""What follows when a task calls a watched function: it stops before a step, or goes on."""
 
 import struct
 from collections.abc import Iterator
@@ -83,7 +83,7 @@ def _is_within(task: "Task", function: str, site: int) -> bool:
 def _let_go_on(task: "Task", function: str, site: int) -> None:
     """Note what a call that is no step does."""
     if function in MAKING_CALLS:
-        task.world.scene.sets.about_to_make(function)
+        task.world.files.sets.about_to_make(function)
     elif function in STARTING_CALLS:
         calls.note_start(task, function)
     elif function in {"mmap", "shmat"}:

@@ -84,7 +84,7 @@ def _release(task: "Task", operation: Operation) -> Operation:
 
 def set_operation(task: "Task", function: str, site: int) -> Operation:
     """The call of semop that a task stands before."""
-    registers, sets = task.registers, task.world.scene.sets
+    registers, sets = task.registers, task.world.files.sets
     raw = task.space.read(registers.rsi, operations_at(registers.rdx))
     operations, name = decode_operations(raw), sets.name_of(registers.rdi & 0xFFFFFFFF)
     changes = tuple((Place(name, each.semaphore), each.change) for each in operations)
@@ -100,7 +100,7 @@ def set_operation(task: "Task", function: str, site: int) -> Operation:
 def may_change_set(task: "Task") -> bool:
     """Whether a call of semop goes through, or fails at once."""
     operation = task.operation
-    values = task.world.scene.sets.values(operation.address)
+    values = task.world.files.sets.values(operation.address)
     wanted = [SetOperation(place.offset, change) for place, change in operation.changes]
     return not values or blocking(values, wanted) is None
 
@@ -145,7 +145,7 @@ def is_lock_free(word: "Callable[[int], int]", address: int, thread: int, *, is_
 
 
 def may_join(task: "Task", operation: Operation) -> bool:
-    """Whether whom it waits for has ended."""
+    """Whether the task that it waits for has ended."""
     world = task.world
     if operation.width:
         thread = task.word(task.awaited + _THREAD_ID[task.program.is_musl])
@@ -176,7 +176,7 @@ def note_start(task: "Task", function: str) -> None:
     if function == "sem_init":
         task.world.note_init(task, registers.rdi, shared=bool(registers.rsi & 0xFFFFFFFF))
     elif function in NAMING_CALLS:
-        task.world.note_name(function, task.space.read(registers.rdi, 256).split(b"\0")[0])
+        task.world.files.note_name(function, task.space.read(registers.rdi, 256).split(b"\0")[0])
 
 
 # Time.

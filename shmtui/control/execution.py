@@ -13,21 +13,20 @@ from shmtui.control.ending import Ending
 from shmtui.control.entry_points import uses_system_v
 from shmtui.control.items import Items, Ring
 from shmtui.control.machine_state import MachineState
-from shmtui.control.object_use import ObjectUse
-from shmtui.control.observation import Observation
+from shmtui.control.object_misuse import ObjectUse
+from shmtui.control.observation import ExecutionObserver
 from shmtui.control.operation import ACCESSES, COND_WAITS, WAKES, Kind, Operation
 from shmtui.control.program import HeldProgram
 from shmtui.control.ptrace import Stops
 from shmtui.control.readiness import is_ready
 from shmtui.control.repetition import Repetition
-from shmtui.control.run import Choice, End, Run, Step
-from shmtui.control.shared_bytes import SharedBytes
+from shmtui.control.run import ChoicePoint, End, Run, Step
+from shmtui.control.shared_files import SharedBytes
 from shmtui.control.task import Task
-from shmtui.procfs.maps import MapsLine
 from shmtui.shm.protocol import Role
 
 if TYPE_CHECKING:
-    from shmtui.control.scene import Scene
+    from shmtui.control.shared_files import SharedFiles
 
 _FIRST_STEPS: Final = 400
 _ITEM_STEPS: Final = 60
@@ -47,16 +46,16 @@ class SeenStates(Protocol):
 
 
 class Execution:
-    """Executes the programs of a scene, once for each call of `run`."""
+    """Executes the programs over their shared files, once for each call of `run`."""
 
     def __init__(
         self,
         programs: Sequence[tuple[HeldProgram, Role]],
-        scene: "Scene",
+        files: "SharedFiles",
         items: int,
         ring: Ring | None = None,
     ) -> None:
-        self.programs, self.scene, self.items, self.ring = programs, scene, items, ring
+        self.programs, self.files, self.items, self.ring = programs, files, items, ring
         self.fine = False
         """Whether each load and store of shared memory is a step."""
         self.seen: SeenStates | None = None
@@ -91,8 +90,8 @@ class Execution:
         self.repetition = Repetition(self)
         self._waiting: dict[object, list[Task]] = {}
         self.use = ObjectUse(self)
-        self.memory = SharedBytes(self.scene, self.tasks)
-        self.observed = Observation(self)
+        self.memory = SharedBytes(self.files, self.tasks)
+        self.observed = ExecutionObserver(self)
         self.result.races = self.observed.races.races
         if self.observed.items is not None:
             self.result.faults = self.observed.items.faults
@@ -138,7 +137,7 @@ class Execution:
         """Start an execution in ``order``; `advance` takes its steps, and `finish` ends it."""
         self._reset()
         self._order = tuple(order)
-        self.scene.prepare()
+        self.files.prepare()
         self._start()
         self.observed.set_up = False
 
@@ -191,7 +190,7 @@ class Execution:
                 raise ValueError(f"{order[at]} cannot go on at step {at}")
             chosen = found[0]
         names = tuple(task.name for task in enabled)
-        self.result.choices.append(Choice(names, chosen.name, default.name))
+        self.result.choices.append(ChoicePoint(names, chosen.name, default.name))
         self._take(chosen)
         self._current = chosen
         return True
@@ -288,19 +287,11 @@ class Execution:
         self.result.roles[task.name] = self.role_of(task)
         self.observed.races.fork(parent.name, task.name)
 
-    def note_mapping(self, line: MapsLine) -> str:
-        """A task maps a shared file; its name."""
-        return self.scene.name_of(line)
-
     def note_init(self, task: Task, address: int, *, shared: bool) -> None:
         """A task initialises a semaphore."""
         place = task.place(address)
         if place is not None:
             self.use.initialised(place, task, shared=shared)
-
-    def note_name(self, function: str, name: bytes) -> None:
-        """A task opens or makes something by name."""
-        self.scene.note_name(function, name)
 
     def finish(self) -> None:
         """End all tasks, threads before those that began them."""
@@ -320,7 +311,7 @@ class Execution:
         self.tasks = []
         for program, _role in self.programs:
             program.output()
-        self.scene.clean()
+        self.files.clean()
 
 
 def _narrowed(operation: Operation, before: bytes, after: bytes) -> Operation:

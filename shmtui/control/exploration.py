@@ -18,9 +18,9 @@ from shmtui.control.places import Names
 from shmtui.control.program import EndedEarlyError, HeldProgram
 from shmtui.control.ring_layout import RingFinder, initial_contents, with_indices, with_permits
 from shmtui.control.run import End, Run
-from shmtui.control.scene import Scene, make_private
 from shmtui.control.schedule import Schedule, ScheduledProgram, digest_of, trace_of
-from shmtui.control.search import AFTER_SECONDS, Outcome, Search
+from shmtui.control.search import AFTER_SECONDS, Search, SearchOutcome
+from shmtui.control.shared_files import SharedFiles, make_private
 from shmtui.control.shortest_order import Shortened, Shortening
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -36,7 +36,7 @@ _PREFIXES: Final = {Role.PRODUCER: "P", Role.CONSUMER: "C"}
 class Exploration(msgspec.Struct):
     """What was explored, and what came out."""
 
-    outcome: Outcome
+    outcome: SearchOutcome
     names: Names
     commands: dict[str, tuple[str, ...]]
     items: int
@@ -67,7 +67,7 @@ class Workshop(contextlib.AbstractContextManager["Workshop"]):
         private = make_private()
         ptrace.Stops()
         os.sched_setaffinity(0, {min(self._processors)})
-        self.scene = Scene(private=private)
+        self.files = SharedFiles(private=private)
         self.programs: list[tuple[HeldProgram, Role]] = []
         try:
             for role, command in commands:
@@ -79,7 +79,7 @@ class Workshop(contextlib.AbstractContextManager["Workshop"]):
             raise
         self.layout = ""
         """The ring's, as ``--layout`` has it; empty where it is not known."""
-        self.execution = Execution(self.programs, self.scene, items)
+        self.execution = Execution(self.programs, self.files, items)
         self.names = self.names_with(None)
 
     def names_with(self, ring: Ring | None) -> Names:
@@ -93,12 +93,12 @@ class Workshop(contextlib.AbstractContextManager["Workshop"]):
         """End the programs, and remove what they made."""
         for program, _role in self.programs:
             program.close()
-        self.scene.close()
+        self.files.close()
         os.sched_setaffinity(0, self._processors)
 
 
 def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, initialise: bool,
-            fine: bool, budget: float, progress: Callable[[Outcome], None],
+            fine: bool, budget: float, progress: Callable[[SearchOutcome], None],
             stopped: Callable[[], bool], starts: bool = False, after: float = AFTER_SECONDS,
             clock: Callable[[], float] = time.monotonic) -> Exploration:  # fmt: skip
     """Search the orders of the programs, with ``starts`` those of their starts, too; and for ``after`` seconds
@@ -106,14 +106,14 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
 
     ShmtuiError: it cannot be done, or they do not repeat themselves.
     """
-    execution, scene = workshop.execution, workshop.scene
+    execution, files = workshop.execution, workshop.files
     others = _other_means(workshop)
     segment = (name or SEED_NAME).lstrip("/")
     if initialise:
         libc = Libc.MUSL if workshop.programs[0][0].is_musl else Libc.GLIBC
         slots = options.slots or SEED_SLOTS
         plain = seed_layout(slots, ITEM_TYPES["int32"], libc)
-        scene.contents = initial_contents(segment, plain, plain.size)
+        files.contents = initial_contents(segment, plain, plain.size)
     finder = RingFinder(options, name)
     usual = execution.run()
     _require_under_way(usual, workshop)
@@ -127,8 +127,8 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         workshop.names = workshop.names_with(ring)
         workshop.layout = layout_option(found.layout)
         if initialise:
-            scene.contents = initial_contents(found.ring.segment, found.layout, found.size)
-    elif initialise and segment not in scene.sizes:
+            files.contents = initial_contents(found.ring.segment, found.layout, found.size)
+    elif initialise and segment not in files.sizes:
         text = _("the programs do not map {name}: give the name of their segment with --name")
         raise ShmtuiError(text.format(name=f"/{segment}"))
     search = Search(
@@ -159,7 +159,7 @@ def _other_means(workshop: Workshop) -> frozenset[str]:
     """The calls that are no steps. ShmtuiError: programs use System V, and all would see what they make."""
     found: frozenset[str] = frozenset()
     for program, _role in workshop.programs:
-        if uses_system_v(program.executable) and not workshop.scene.private:
+        if uses_system_v(program.executable) and not workshop.files.private:
             text = _("{command} uses System V objects, and this user may make no namespace for them "
                      "(user_namespaces(7)): run it in a container")  # fmt: skip
             raise ShmtuiError(text.format(command=program.command[0]))
@@ -199,15 +199,14 @@ def confirm(workshop: Workshop, finding: Finding, run: Run) -> tuple[Finding, Ru
     if finding.kind == HANG and again.is_same(run):
         same = [finding]
     if not same:
-        text = _("the programs do not repeat themselves: what one execution showed ({claim}) the same order "
-                 "did not show again; nothing is judged")  # fmt: skip
+        text = _("the programs do not repeat themselves: one execution showed a finding ({claim}), and the same order did not show it again; nothing is judged")  # fmt: skip
         raise ShmtuiError(text.format(claim=finding.claim))
     schedule = Schedule(
         tuple(
             ScheduledProgram(p.name, role, p.command, digest_of(p.executable))
             for p, role in workshop.programs
         ),
-        execution.items, run.fine, tuple(sorted(execution.callers)), dict(workshop.scene.contents), execution.ring, again.order,
+        execution.items, run.fine, tuple(sorted(execution.callers)), dict(workshop.files.contents), execution.ring, again.order,
         finding.kind, same[0].claim, trace_of(again), run.starts_vary, workshop.layout,
     )  # fmt: skip
     return same[0], again, schedule
@@ -244,18 +243,18 @@ def prepare(workshop: Workshop, schedule: Schedule) -> None:
     """Have the programs ready to take a schedule. ShmtuiError: they are others."""
     for (program, _role), written in zip(workshop.programs, schedule.programs, strict=True):
         if digest_of(program.executable) != written.digest:
-            text = _("{command} is another program than the schedule was made with")
+            text = _("{command} is not the program that the schedule was made with")
             raise ShmtuiError(text.format(command=program.command[0]))
     execution = workshop.execution
     execution.fine, execution.ring = schedule.fine, schedule.ring
     execution.starts_vary = schedule.starts_vary
     execution.callers = frozenset(schedule.callers)
-    workshop.scene.contents = dict(schedule.contents)
+    workshop.files.contents = dict(schedule.contents)
     workshop.names = workshop.names_with(schedule.ring)
 
 
 def replay(workshop: Workshop, schedule: Schedule, times: int) -> tuple[Run, int]:
-    """Execute a schedule so many times; the last execution, and how many were the same in every step
+    """Execute a schedule ``times`` times; the last execution, and how many were the same in every step
     and output. ShmtuiError: the programs are others, or cannot take this order.
     """
     prepare(workshop, schedule)

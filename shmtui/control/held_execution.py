@@ -37,7 +37,7 @@ class HeldExecution:
         found = shown_by(self.whole, self.names, schedule)
         if found is None or trace_of(self.whole) != schedule.trace:
             text = _(
-                "the programs do otherwise than the schedule says: they, or what they read, have changed"
+                "the programs do not follow the schedule: they, or what they read, have changed"
             )
             raise ShmtuiError(text)
         self.finding = found
@@ -84,7 +84,7 @@ class HeldExecution:
         self.world.begin(self._schedule.order)
 
     def go_to(self, steps: int) -> None:
-        """Hold them once so many steps have been taken. ShmtuiError: they do otherwise than before."""
+        """Hold the programs once ``steps`` steps have been taken. ShmtuiError: they do not do what they did before."""
         steps = min(max(steps, self.first), self.end)
         if steps < self.at:
             self.world.finish()
@@ -100,5 +100,4 @@ class HeldExecution:
             raise ShmtuiError(text.format(number=len(taken)))
 
     def close(self) -> None:
-        """End them."""
         self.world.finish()

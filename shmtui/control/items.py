@@ -46,12 +46,11 @@ class Ring(msgspec.Struct, frozen=True):
 
     @property
     def indices(self) -> tuple[Place, ...]:
-        """Where ``in`` and ``out`` lie."""
         return tuple(Place(self.segment, at) for at in (self.in_, self.out) if at is not None)
 
     @property
     def watched(self) -> tuple[Place, ...]:
-        """What no two are to store at once: the indices, and the count."""
+        """What two tasks must not store at once: the indices, and the count."""
         more = () if self.count is None else (Place(self.segment, self.count),)
         return (*self.indices, *more)
 

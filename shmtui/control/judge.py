@@ -68,7 +68,7 @@ def _waits(run: "Run", names: "Names", task: str, operation: "Operation") -> str
         return _("{who} waits for another's end").format(who=who)
     if operation.kind is Kind.KERNEL:
         return _(
-            "{who} sleeps in a call that is no semaphore or lock: does it wait for input?"
+            "{who} sleeps in a call that is not a semaphore's or lock's: does it wait for input?"
         ).format(who=who)
     if operation.kind is Kind.WAKE:
         return _("{who} waits for a condition that nobody signals").format(who=who)
@@ -137,7 +137,7 @@ def _items(run: "Run", names: "Names") -> list[Finding]:
         Fault.LOST: _(
             "the item that {first} put in data[{slot}] is never taken: all who could take it wait for ever"
         ),
-        Fault.OUT_OF_RANGE: _("{who} uses slot {slot}, which lies behind the last one"),
+        Fault.OUT_OF_RANGE: _("{who} uses slot {slot}, which lies past the last one"),
     }
     return [
         Finding(

@@ -177,7 +177,6 @@ class LiveProgram:
             self.close()
 
     def close(self) -> None:
-        """No more reads of its memory."""
         for process in self._processes:
             process.close()
         self._processes.clear()

@@ -14,8 +14,8 @@ from shmtui.control.loaded_code import LoadedCode, loaded_code
 from shmtui.control.operation import Kind, Operation, Place
 from shmtui.control.program import BREAKPOINT
 from shmtui.control.ptrace import Registers
-from shmtui.control.scene import mapped_name
 from shmtui.control.semaphore_sets import PREFIX, decode_operations, operations_at
+from shmtui.control.shared_files import mapped_name
 from shmtui.procfs.sysvipc import by_number, sysv_sets
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class LiveProcess:
     """A process with a breakpoint at each call that is a step. OSError, ELFError: it cannot have them."""
 
     def __init__(self, pid: int, parent: "LiveProcess | None" = None) -> None:
-        """``parent``: whom it is a copy of, breakpoints included."""
+        """``parent``: the task that it is a copy of, breakpoints included."""
         self.pid = pid
         self.space = AddressSpace(pid)
         self.is_armed: bool = parent is not None and parent.is_armed
@@ -60,7 +60,6 @@ class LiveProcess:
             self.space.write(address, BREAKPOINT)
 
     def disarm(self) -> None:
-        """Take them away."""
         self.is_armed = False
         with contextlib.suppress(OSError):  # It has ended.
             for address, (_function, byte) in self.breakpoints.items():
@@ -95,7 +94,6 @@ class LiveProcess:
         return None if place is None else Operation(Kind(function), site, place, registers.rdi)
 
     def close(self) -> None:
-        """No more reads."""
         self.space.close()
 
 
@@ -128,7 +126,6 @@ class LiveTask:
 
     @property
     def executable(self) -> str:
-        """The file of its program."""
         return self.process.code.executable
 
     @property

@@ -1,4 +1,4 @@
-"""Everything that what comes depends on, as one number: two executions in the same state go on the same."""
+"""All that the rest of an execution depends on, as one number: two executions in the same state go on alike."""
 
 import os
 import struct
@@ -34,7 +34,7 @@ class MachineState:
         """
         world = self._world
         self._whole = True
-        self._files = [] if world.fine else world.scene.semaphore_files()
+        self._files = [] if world.fine else world.files.semaphore_files()
         tasks: list[object] = []
         for task in world.tasks:
             if task.ended is not None:
@@ -53,8 +53,8 @@ class MachineState:
         memory = [self._named(world.memory.raw(name, 0, size)) for name, size in segments]
         followed = world.observed.items if world.fine else None
         items = 0 if followed is None else followed.state()
-        names = world.scene.listing() if world.starts_vary else ()
-        sets = world.scene.sets.state() if world.uses_sets else ()
+        names = world.files.listing() if world.starts_vary else ()
+        sets = world.files.sets.state() if world.uses_sets else ()
         return hash((tuple(tasks), tuple(memory), items, names, sets))
 
     def _named(self, raw: bytes) -> bytes:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _TRIED_LOCKS: Final = frozenset({Kind.TRY_LOCK, Kind.TIMED_LOCK})
 
 
-class Observation:
+class ExecutionObserver:
     """Is told of each step once it was taken."""
 
     def __init__(self, world: "Execution") -> None:

@@ -12,7 +12,6 @@ _SIDES = ((Role.PRODUCER, Role.CONSUMER), (Role.CONSUMER, Role.PRODUCER))
 class ForgottenPost(msgspec.Struct, frozen=True):
     """A task went on without a post that it makes otherwise."""
 
-    task: str
     place: Place
     """The semaphore that is not posted."""
     begin: int
@@ -72,7 +71,7 @@ def _forgotten(run: Run, task: str, taken: Place, given: Place) -> list[Forgotte
     if set(whole) != {0, 1}:
         return []
     return [
-        ForgottenPost(task, given, begins[at], begins[at + 1])
+        ForgottenPost(given, begins[at], begins[at + 1])
         for at in range(1, len(whole) - 1)
         if whole[at - 1 : at + 2] == [1, 0, 1]
     ]

@@ -25,6 +25,7 @@ from shmtui.control.loaded_code import loaded_code
 from shmtui.control.ptrace import Registers, Stops
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
+from shmtui.procfs.process import read_stat
 from shmtui.shm.libc import die_with_parent
 
 GADGET: Final = b"\x0f\x05\xcc"
@@ -218,8 +219,8 @@ class HeldProgram:
             status = Stops.within(self.pid, _START_SECONDS)
             if status is not None:
                 return status
-            with open(f"/proc/{self.pid}/stat", encoding="latin-1") as file:
-                slept += file.read().rpartition(")")[2].split()[0] == "S"
+            stat = read_stat(self.pid)
+            slept += stat is not None and stat.state == "S"
             if slept > 1:
                 break
         return None

@@ -56,7 +56,6 @@ class Registers(ctypes.Structure):
     orig_rax: int
 
     def copy(self) -> "Registers":
-        """The same values."""
         return Registers.from_buffer_copy(self)
 
 
@@ -151,7 +150,7 @@ class Stops:
 
     @staticmethod
     def within(pid: int, seconds: float) -> int | None:
-        """Its next wait status, or None where none came within so many seconds and no signal for longer."""
+        """Its next wait status, or None where none came within ``seconds``, and no signal for longer."""
         while True:
             found, status = os.waitpid(pid, WALL | os.WNOHANG)
             if found:

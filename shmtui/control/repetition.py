@@ -1,4 +1,4 @@
-"""Who does the same over and over while nothing changes: a busy wait, which goes on when a word does."""
+"""Tasks that repeat the same steps while nothing changes: a busy wait, which ends once a word changes."""
 
 from typing import TYPE_CHECKING, Final
 

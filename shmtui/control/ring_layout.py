@@ -57,12 +57,12 @@ class RingFinder:
         for task in living:
             task.place_all()
         pids = [task.pid for task in living]
-        sizes = world.scene.sizes | world.memory.segments()
+        sizes = world.files.sizes | world.memory.segments()
         wanted = [self._name.lstrip("/")] if self._name else [s for s in sizes if "sem." not in s]
         for segment in wanted:
             if segment not in sizes or self.found is not None:
                 continue
-            target = world.scene.target_of(segment)
+            target = world.files.target_of(segment)
             found = None if target is None else self._resolved(segment, target, pids, world)
             if found is not None and found[0].layout is not None:
                 self._take(world, segment, found[0], found[1])
@@ -79,7 +79,7 @@ class RingFinder:
                 return resolve(reader, self._options), _("as it was given")
             finally:
                 reader.close()
-        size = world.scene.size_of(segment)
+        size = world.files.size_of(segment)
         known = QuickTypes(SHM_DIR, _READ_SECONDS).resolved(target, pids, size)
         if known is not None:
             return known, _("by the debug information of {file}").format(file=known.origin)
@@ -112,7 +112,7 @@ class RingFinder:
         )
         ring = ring_of(segment, layout, plain=plain)
         words = f"/{segment}: {layout_words(layout)} ({source})"
-        self.found = FoundRing(ring, layout, known, world.scene.size_of(segment), words)
+        self.found = FoundRing(ring, layout, known, world.files.size_of(segment), words)
 
 
 def ring_of(segment: str, layout: Layout, *, plain: bool) -> Ring:

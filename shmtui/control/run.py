@@ -38,7 +38,7 @@ class Step(msgspec.Struct, frozen=True):
     """What the program wrote before its next step."""
 
 
-class Choice(msgspec.Struct, frozen=True):
+class ChoicePoint(msgspec.Struct, frozen=True):
     """A point at which several could have gone on."""
 
     enabled: tuple[str, ...]
@@ -61,7 +61,7 @@ class Run(msgspec.Struct):
     """An execution."""
 
     steps: list[Step] = msgspec.field(default_factory=list)
-    choices: list[Choice] = msgspec.field(default_factory=list)
+    choices: list[ChoicePoint] = msgspec.field(default_factory=list)
     end: End = End.UNFINISHED
     fine: bool = False
     starts_vary: bool = False
@@ -101,7 +101,6 @@ class Run(msgspec.Struct):
         return [at for at, each in chosen if at <= until and each.chosen != each.default]
 
     def output(self, task: str) -> str:
-        """All that a task wrote."""
         return "".join(step.output for step in self.steps if step.task == task)
 
     def is_same(self, other: "Run") -> bool:

@@ -59,7 +59,6 @@ class Schedule(msgspec.Struct, frozen=True):
 
     @property
     def record(self) -> dict[str, Any]:
-        """As it stands in its file."""
         return {
             "kind": _KIND,
             "schema": _SCHEMA,
@@ -91,7 +90,7 @@ class Schedule(msgspec.Struct, frozen=True):
 
 def read_schedule(path: Path) -> Schedule:
     """ShmtuiError: the file cannot be read, or is no schedule."""
-    wrong = _("{file} is no schedule of shmtui explore --schedule").format(file=path)
+    wrong = _("{file} is not a schedule of shmtui explore --schedule").format(file=path)
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise ShmtuiError(wrong)

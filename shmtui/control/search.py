@@ -78,7 +78,7 @@ class _Frontier:
         self.covered.complete = not self._waiting and not self._cut
 
 
-class Outcome(msgspec.Struct):
+class SearchOutcome(msgspec.Struct):
     """What a search has found, and what it has covered."""
 
     found: dict[str, tuple[Finding, Run]] = msgspec.field(default_factory=dict)
@@ -113,11 +113,11 @@ class Search:
     """One search by one execution's programs."""
 
     def __init__(self, execution: Execution, names: Names, *, budget: float,
-                 progress: Callable[[Outcome], None] = lambda _outcome: None,
+                 progress: Callable[[SearchOutcome], None] = lambda _outcome: None,
                  stopped: Callable[[], bool] = lambda: False,
                  after: float = AFTER_SECONDS,
                  clock: Callable[[], float] = time.monotonic) -> None:  # fmt: skip
-        self.execution, self.names, self.outcome = execution, names, Outcome()
+        self.execution, self.names, self.outcome = execution, names, SearchOutcome()
         self._progress, self._stopped, self._after = progress, stopped, after
         self._clock = clock
         self._begin = clock()
@@ -131,7 +131,7 @@ class Search:
         """The shortest one in which somebody waits for ever, as one may whose peers have ended."""
         self._last_told = 0.0
 
-    def run(self, *, fine: bool) -> Outcome:
+    def run(self, *, fine: bool) -> SearchOutcome:
         """Search: loads and stores for a while; then, unless ``fine``, the calls alone; then what is left.
 
         ShmtuiError: the programs do not do the same twice in the same order.
@@ -152,7 +152,7 @@ class Search:
         self.outcome.seconds = self._clock() - self._begin
         return self.outcome
 
-    def run_starts(self) -> Outcome:
+    def run_starts(self) -> SearchOutcome:
         """Search the orders in which the programs start, with their other calls. A kind that was found with
         the given start stays as it was found. ShmtuiError: as of `run`.
         """

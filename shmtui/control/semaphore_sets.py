@@ -117,7 +117,7 @@ class SemaphoreSets:
         return values[semaphore] if semaphore < len(values) else None
 
     def state(self) -> tuple[object, ...]:
-        """All that there are, with their values."""
+        """All sets with their values."""
         return tuple((each.key, tuple(self.values(each.number))) for each in sysv_sets())
 
     def clean(self) -> None:
@@ -137,5 +137,5 @@ class SemaphoreSets:
 
 
 def operations_at(raw_size: int) -> int:
-    """Bytes of so many operations, as many as a call may have."""
+    """Bytes of ``raw_size`` operations, at most as many as a call may have."""
     return min(raw_size, _MOST_OPERATIONS) * _OPERATION.size

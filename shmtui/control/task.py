@@ -11,6 +11,7 @@ from shmtui.control.call_stops import at_call
 from shmtui.control.operation import ACCESSES, Kind, Operation, Place
 from shmtui.control.program import BREAKPOINT, HeldProgram
 from shmtui.control.ptrace import Registers, Stops
+from shmtui.procfs.process import read_stat
 
 if TYPE_CHECKING:
     from shmtui.control.execution import Execution
@@ -81,10 +82,10 @@ class Task:
 
     def place(self, address: int) -> Place | None:
         """The byte of a shared mapping that lies there."""
-        return self.space.place(address, self.world.note_mapping)
+        return self.space.place(address, self.world.files.name_of)
 
     def place_all(self) -> None:
-        """Have all shared memory that it maps and may write to known, used so far or not."""
+        """Note all shared memory that it maps and may write to, used so far or not."""
         for line in list(self.space.lines()):
             if line.rights.startswith(b"rw-s") and line.path.startswith(_SHARED_PATHS):
                 self.place(line.start)
@@ -135,15 +136,12 @@ class Task:
 
     def _rests(self) -> bool:
         """Whether it sleeps in the kernel; one that runs on and on is stopped, and spins."""
-        try:
-            with open(f"/proc/{self.pid}/stat", encoding="latin-1") as file:
-                state, *fields = file.read().rpartition(")")[2].split()
-        except OSError:
+        stat = read_stat(self.pid)
+        if stat is None:
             return False
-        ticks = int(fields[10]) + int(fields[11])
-        if state == "R" and ticks / os.sysconf("SC_CLK_TCK") > _SPIN_SECONDS:
+        if stat.state == "R" and stat.cpu_seconds > _SPIN_SECONDS:
             os.kill(self.pid, signal.SIGSTOP)
-        return state in "SD"
+        return stat.state in "SD"
 
     def _at_stop(self, status: int) -> int | None:
         """What the stop is: the signal to go on with, or None where a step or the end was reached."""

@@ -121,7 +121,6 @@ class History(msgspec.Struct, frozen=True, dict=True):
         return self.now.semaphores.get(role)
 
     def value(self, role: SemaphoreRole) -> int | None:
-        """A semaphore's value as of now."""
         state = self.semaphore(role)
         return None if state is None else state.value
 

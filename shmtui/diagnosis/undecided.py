@@ -222,7 +222,7 @@ def _left_to_others(history: History) -> Iterator[str]:
 
 
 def _may_be_polled(history: History, crew: Sequence[Process]) -> Iterator[str]:
-    """There are no permits of a kind, and nobody is known who posts them and goes on by himself."""
+    """There are no permits of a kind, and no process is known that posts them and goes on by itself."""
     awake = [p for p in crew if p.goes_on]
     for role, poster in POSTERS.items():
         if awake and history.value(role) == 0 and all(p.role is not poster for p in awake):

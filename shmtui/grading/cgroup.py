@@ -33,7 +33,8 @@ class ControlGroup:
             with contextlib.suppress(OSError):
                 folder.mkdir()
                 group = cls(folder)
-                if not os.access(folder / "cgroup.procs", os.W_OK) or not _may_move(parent):
+                # To move a process there takes the right to write to the file of the parent, too.
+                if not all(os.access(f / "cgroup.procs", os.W_OK) for f in (folder, parent)):
                     group.close()
                     continue
                 group._limit("memory.max", memory + disk + _SPARE_BYTES)
@@ -68,7 +69,6 @@ class ControlGroup:
         return ""
 
     def close(self) -> None:
-        """End all that is in it, and remove it."""
         with contextlib.suppress(OSError):
             (self.folder / "cgroup.kill").write_text("1")
         end = time.monotonic() + _END_SECONDS
@@ -90,11 +90,6 @@ def _parents() -> list[Path]:
             here = top / own
             return [here] if here == top else [here.parent, here]
     return []
-
-
-def _may_move(parent: Path) -> bool:
-    """Whether a process may be moved there from a group below the same one: the kernel asks for its file."""
-    return os.access(parent / "cgroup.procs", os.W_OK)
 
 
 def limited_by_kernel() -> bool:

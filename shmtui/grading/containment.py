@@ -31,7 +31,7 @@ from shmtui.grading.namespaces import (
     set_dumpable,
     unshare,
 )
-from shmtui.grading.taken import processor_seconds, taken, used
+from shmtui.grading.resource_use import processor_seconds, taken, used
 from shmtui.shm.libc import die_with_parent
 
 _WALL: Final = 0x40000000
@@ -52,7 +52,7 @@ class Limits(msgspec.Struct, frozen=True):
     disk: int = 128 << 20
 
 
-class Answer(msgspec.Struct, frozen=True):
+class BoxAnswer(msgspec.Struct, frozen=True):
     """What work in a process of its own told, or why it told nothing."""
 
     text: str = ""
@@ -69,8 +69,8 @@ class Inside:
         self.limits, self.room, self.apart = limits, room, apart
         self._group = group
 
-    def run(self, work: Callable[[], str], seconds: float) -> Answer:
-        """What ``work`` returns, from a process of its own; of all that it started nothing is left.
+    def run(self, work: Callable[[], str], seconds: float) -> BoxAnswer:
+        """What ``work`` returns in a process of its own. Nothing that it started is left running.
 
         ``seconds`` of a processor; by the clock it may last some times longer.
         """
@@ -96,8 +96,8 @@ class Inside:
         if not raw.endswith(b"\n"):
             if not over and self._group is not None:
                 over = self._group.over()
-            return Answer(raw.decode("utf-8", "replace")[:500], over or "ended")
-        return Answer(raw.decode("utf-8", "replace").rstrip("\n"))
+            return BoxAnswer(raw.decode("utf-8", "replace")[:500], over or "ended")
+        return BoxAnswer(raw.decode("utf-8", "replace").rstrip("\n"))
 
     def _work(self, work: Callable[[], str], writing: int) -> NoReturn:
         try:

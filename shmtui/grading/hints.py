@@ -24,14 +24,16 @@ _HINTS: Final = {
         "post full only after the item is stored; a consumer waits for full before it takes"
     ),
     "item-taken-twice": N_("consumers load the slot and move out on under the same mutex"),
-    "item-lost": N_("consumers take until nothing is left: look at how they learn that it is over"),
+    "item-lost": N_(
+        "consumers take until nothing is left: look at how they learn that no more items come"
+    ),
     "lost-permit": N_("look for a way through the loop that leaves out a sem_post"),
     "bad-index": N_("an index goes from 0 to N - 1: (in + 1) % N"),
     "deadlock": N_(
         "wait for empty or full first, and for the mutex last; and post all that you waited for"
     ),
     "hang": N_(
-        "somebody waits for a post that comes in other orders only: who has to wake him at the end?"
+        "a process waits for a post that comes in other orders only: who has to wake it at the end?"
     ),
     "crash": N_("look whether shm_open and mmap worked before you use what they return"),
     "builds": N_("read the first message of the compiler: it names the file and the line"),
@@ -43,7 +45,7 @@ _HINTS: Final = {
     "ring-used": N_(
         "empty begins with the number of slots, and the producer waits for nothing else"
     ),
-    "no-busy-wait": N_("a loop that asks until something changes is what sem_wait is there for"),
+    "no-busy-wait": N_("sem_wait is there to replace a loop that asks until something changes"),
     "restart": N_(
         "a segment may be there from a run before: make it anew, or initialise it each time it is opened by the first"
     ),

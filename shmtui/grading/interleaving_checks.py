@@ -1,6 +1,6 @@
 """The checks that rest on the usual order and on the search of all orders. Pure.
 
-Nothing passes that was not seen in every order of so many items.
+A check passes only where every order of the given number of items was seen.
 """
 
 from typing import Final

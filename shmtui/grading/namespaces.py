@@ -10,13 +10,21 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+from shmtui.control.namespaces import (
+    NEW_IPC,
+    NEW_MOUNTS,
+    NEW_NETWORK,
+    NEW_PIDS,
+    NEW_USER,
+    make_namespaces,
+    mount,
+)
 from shmtui.errors import ShmtuiError
-from shmtui.grading.taken import threads_of_user
+from shmtui.grading.resource_use import threads_of_user
 from shmtui.i18n import _
 
-_NEWNS, _NEWIPC, _NEWUSER = 0x20000, 0x8000000, 0x10000000
-_NEWPID, _NEWNET = 0x20000000, 0x40000000
-_MS_NOSUID, _MS_NODEV, _MS_REC, _MS_PRIVATE = 2, 4, 0x4000, 1 << 18
+_ALL: Final = NEW_USER | NEW_MOUNTS | NEW_IPC | NEW_PIDS | NEW_NETWORK
+_MS_NOSUID, _MS_NODEV = 2, 4
 _MOUNT_SETATTR: Final = 442
 _AT_RECURSIVE: Final = 0x8000
 _READ_ONLY: Final = 1
@@ -81,26 +89,14 @@ def may_be_apart() -> bool:
 
 def unshare() -> None:
     """Make the namespaces; the next child is the first process of its own. OSError: refused."""
-    user, group = os.getuid(), os.getgid()
-    if _libc.unshare(_NEWUSER | _NEWNS | _NEWIPC | _NEWPID | _NEWNET):
-        raise OSError(ctypes.get_errno(), "unshare")
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
-    _mount("none", "/", None, _MS_REC | _MS_PRIVATE)
-
-
-def _mount(source: str, target: str, kind: str | None, flags: int = 0, data: str = "") -> None:
-    encoded = None if kind is None else kind.encode()
-    if _libc.mount(source.encode(), target.encode(), encoded, flags, data.encode()):
-        raise OSError(ctypes.get_errno(), f"mount {target}")
+    make_namespaces(_ALL)
 
 
 def mount_proc() -> None:
     """Show the PIDs of this namespace, and have those to come be large: no number that a program counts is
     taken for one. OSError: refused.
     """
-    _mount("proc", "/proc", "proc")
+    mount("proc", "/proc", "proc")
     most = int(Path("/proc/sys/kernel/pid_max").read_text())
     Path("/proc/sys/kernel/ns_last_pid").write_text(str(most // 2))
 
@@ -123,13 +119,13 @@ def place_to_write(disk: int, folder: Path | None) -> Path:
     ):
         raise ShmtuiError(_("the file systems cannot be made read-only (it takes Linux 5.12)"))
     flags = _MS_NOSUID | _MS_NODEV
-    _mount("shmtui", str(room), "tmpfs", flags, f"size={disk},nr_inodes=100k,mode=755")
+    mount("shmtui", str(room), "tmpfs", flags, f"size={disk},nr_inodes=100k,mode=755")
     if folder is not None:
         for name in ("changed", "work"):
             (room / name).mkdir()
         with contextlib.suppress(OSError):  # Where it is refused, /tmp is read-only too.
             layer = f"lowerdir=/tmp,upperdir={room}/changed,workdir={room}/work,userxattr"
-            _mount("shmtui", "/tmp", "overlay", flags, layer)
+            mount("shmtui", "/tmp", "overlay", flags, layer)
     return room
 
 

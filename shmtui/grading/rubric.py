@@ -52,11 +52,6 @@ class Rubric(msgspec.Struct, frozen=True):
     disk: int = 128 << 20
     checks: Mapping[str, Weight] = msgspec.field(default_factory=dict)
 
-    @property
-    def most(self) -> float:
-        """All points there are."""
-        return sum(weight.points for weight in self.checks.values())
-
 
 def read_rubric(path: Path) -> Rubric:
     """ShmtuiError: the file cannot be read, or is no rubric."""
@@ -68,7 +63,7 @@ def read_rubric(path: Path) -> Rubric:
         text = _("cannot read {file}: {error}")
         raise ShmtuiError(text.format(file=path, error=error.strerror)) from None
     except (ValueError, RecursionError) as error:
-        text = _("{file} is no TOML: {error}")
+        text = _("{file} is not TOML: {error}")
         raise ShmtuiError(text.format(file=path, error=error)) from None
     try:
         return _rubric(record)
@@ -87,7 +82,7 @@ class _Table:
     def __init__(self, name: str, record: Any) -> None:
         self._name = name
         if not isinstance(record, dict):
-            raise _WrongError(_("{name} is no table").format(name=name))
+            raise _WrongError(_("{name} is not a table").format(name=name))
         self._left = dict(record)
 
     def take(self, key: str, kind: type | tuple[type, ...], default: Any) -> Any:
@@ -118,7 +113,7 @@ class _Table:
         return int(found[1]) * _UNITS[found[2]]
 
     def end(self) -> None:
-        """Nothing is left that nobody knows."""
+        """Refuse keys that are left over."""
         if self._left:
             text = _("{name} has no {key!r}")
             raise _WrongError(text.format(name=self._name, key=next(iter(self._left))))
@@ -170,7 +165,7 @@ def _pattern(table: _Table, key: str) -> str:
     try:
         groups = re.compile(text).groups
     except re.error as error:
-        wrong = _("{key} is no pattern: {error}")
+        wrong = _("{key} is not a pattern: {error}")
         raise _WrongError(wrong.format(key=key, error=error)) from None
     if text and groups != 1:
         raise _WrongError(_("{key} needs one group: (...)").format(key=key))

@@ -11,7 +11,7 @@ from shmtui.control.operation import SILENT, Kind, Operation
 from shmtui.control.ptrace import Stops
 from shmtui.control.run import End, Run, Step
 from shmtui.control.task import Task
-from shmtui.grading.followed import rounds
+from shmtui.grading.execution_facts import rounds
 from shmtui.grading.trial import Sweep, Trial
 from shmtui.grading.trials import Programs, prepared, shared_files
 from shmtui.shm.protocol import Role
@@ -132,25 +132,25 @@ def restarted(programs: Programs) -> Trial:
     """
     with Workshop(programs.commands(), _ITEMS) as workshop:
         prepared(workshop, programs)
-        execution, scene = workshop.execution, workshop.scene
+        execution, files = workshop.execution, workshop.files
         execution.ring = None  # The next run takes items that the one before has put.
         whole = execution.run()
-        if not (_went_well(whole) and scene.private):
+        if not (_went_well(whole) and files.private):
             return Trial("")
         points = [
             number for number, step in enumerate(whole.steps) if step.operation.kind not in SILENT
         ][:_MOST_KILLS]
-        begin, hanging, kills = dict(scene.contents), [], 0
+        begin, hanging, kills = dict(files.contents), [], 0
         for number in points:
             left, words, held = _left(workshop, number)
             if left is None:
                 continue
             kills += 1
-            scene.contents = left
+            files.contents = left
             try:
                 run = execution.run()
             finally:
-                scene.contents = dict(begin)
+                files.contents = dict(begin)
             if not _works(run, whole):
                 hanging.append((words, held))
         return Trial("", sweep=Sweep(kills, tuple(hanging)))

@@ -14,7 +14,6 @@ _FORMULA: Final = ("=", "+", "-", "@")
 
 
 def _checks(all_graded: Sequence[Graded]) -> list[str]:
-    """The checks of all, in their order."""
     found = {result.check for graded in all_graded for result in graded.results}
     return [check for check in CHECKS if check in found]
 

@@ -103,7 +103,6 @@ class Trial(msgspec.Struct, frozen=True):
     """Whether every order was seen at semaphores and locks."""
     covered: str = ""
     """The orders that were seen, in words."""
-    layout: str = ""
     slots: int = 0
     """Of the ring; 0 where it is not known."""
     indexed: bool = False
@@ -118,7 +117,6 @@ class Trial(msgspec.Struct, frozen=True):
         return next((each for each in self.found if each.kind in kinds), None)
 
     def to_json(self) -> str:
-        """As one line."""
         return json.dumps(to_builtins(self))
 
 

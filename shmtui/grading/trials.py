@@ -21,7 +21,7 @@ from shmtui.control.program import EndedEarlyError
 from shmtui.control.ring_layout import RingFinder, initial_contents, with_indices
 from shmtui.control.run import Run
 from shmtui.errors import ShmtuiError
-from shmtui.grading.followed import Follow, in_order, rounds, spins
+from shmtui.grading.execution_facts import Follow, in_order, rounds, spins
 from shmtui.grading.trial import Refusal, Shown, Trial, Usual
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
@@ -40,7 +40,6 @@ _MOST_OUTPUT: Final = 1 << 16
 _BEFORE_SECONDS: Final = 10.0
 _MOST_KEPT: Final = 16 << 20
 """Bytes of /dev/shm with which an execution begins."""
-_GIVES: Final = frozenset({Kind.POST, Kind.UNLOCK})
 
 
 class Programs(msgspec.Struct, frozen=True):
@@ -62,7 +61,7 @@ class Programs(msgspec.Struct, frozen=True):
         ]
 
     def of(self, producers: int, consumers: int) -> "Programs":
-        """At least so many of each: the first once more."""
+        """At least ``producers`` and ``consumers`` programs: the first of a side again where it has fewer."""
         return replace(
             self,
             producers=_grown(self.producers, producers),
@@ -118,7 +117,7 @@ def searched(programs: Programs, items: int, seconds: float, *, fine: bool = Tru
         return Trial(
             "", found=tuple(found), complete=True in complete, complete_calls=bool(complete),
             covered="; ".join(covered_words(part, items) for part in outcome.covered),
-            layout=result.layout, slots=0 if ring is None else ring.slots, ended=result.statuses,
+            slots=0 if ring is None else ring.slots, ended=result.statuses,
             indexed=ring is not None and len(ring.indices) == 2,
         )  # fmt: skip
 
@@ -140,7 +139,7 @@ def run_before(workshop: Workshop, programs: Programs) -> None:
     """
     if not programs.before:
         return
-    if not workshop.scene.private:
+    if not workshop.files.private:
         text = _("{command} is run beforehand in a /dev/shm apart, and this system allows none")
         raise ShmtuiError(text.format(command=programs.before[0]))
     try:
@@ -154,7 +153,7 @@ def run_before(workshop: Workshop, programs: Programs) -> None:
     if done.returncode:
         text = _("{command}, which is run beforehand, ends with status {status}")
         raise ShmtuiError(text.format(command=programs.before[0], status=done.returncode))
-    workshop.scene.contents = shared_files() or {}
+    workshop.files.contents = shared_files() or {}
 
 
 def shared_files() -> dict[str, bytes] | None:
@@ -167,13 +166,13 @@ def shared_files() -> dict[str, bytes] | None:
 
 def prepared(workshop: Workshop, programs: Programs) -> Run:
     """Find the ring, and put what is initialised beforehand in place; the first execution."""
-    execution, scene = workshop.execution, workshop.scene
+    execution, files = workshop.execution, workshop.files
     run_before(workshop, programs)
     segment = (programs.name or SEED_NAME).lstrip("/")
     if programs.initialise:
         libc = Libc.MUSL if workshop.programs[0][0].is_musl else Libc.GLIBC
         plain = seed_layout(programs.options.slots or SEED_SLOTS, ITEM_TYPES["int32"], libc)
-        scene.contents = initial_contents(segment, plain, plain.size)
+        files.contents = initial_contents(segment, plain, plain.size)
     finder = RingFinder(programs.options, programs.name)
     wanted = execution.items, execution.fine
     execution.items, execution.fine = 1, False  # Programs that have ended have nothing to look at.
@@ -187,7 +186,7 @@ def prepared(workshop: Workshop, programs: Programs) -> Run:
         execution.ring = found.ring
         workshop.names = workshop.names_with(found.ring)
         if programs.initialise:
-            scene.contents = initial_contents(found.ring.segment, found.layout, found.size)
+            files.contents = initial_contents(found.ring.segment, found.layout, found.size)
     return run
 
 
@@ -203,7 +202,7 @@ def usual(programs: Programs, *, consumers_first: bool = False) -> Trial:
         left: list[str] = []
 
         def look(world: Execution) -> None:
-            given = set(world.scene.contents)
+            given = set(world.files.contents)
             left.extend(sorted(set(os.listdir(SHM_DIR)) - given))
             alive = [t.name for t in world.tasks if t.ended is None and t.parent is not None]
             left_tasks.extend(alive)
@@ -229,7 +228,7 @@ def usual(programs: Programs, *, consumers_first: bool = False) -> Trial:
             run.end.value, waiting_words(run, workshop.names), dict(run.ends),
             {task: rounds(run, task) for task in run.programs},
             None if ring is None else follow.made, None if ring is None else follow.passed,
-            len(own_taken), in_order(run, own_taken), follow.most_held, tuple(left) if workshop.scene.private else (),
+            len(own_taken), in_order(run, own_taken), follow.most_held, tuple(left) if workshop.files.private else (),
             tuple(left_tasks),
             {task: run.output(task)[:_MOST_OUTPUT] for task in run.programs},
             tuple(looks.values()), used.ru_maxrss, round(cpu, 3), max(clocks, default=0.0),

@@ -130,7 +130,7 @@ class _Run(msgspec.Struct, frozen=True):
 
     @property
     def _absolute(self) -> str:
-        """The file, with its links as they are: what it includes lies beside the name."""
+        """The absolute path, links not resolved: what it includes lies beside the name that was given."""
         return os.path.abspath(self.path)  # noqa: PTH100 - Path.resolve() follows links
 
     def named(self, names: Collection[str]) -> tuple[Struct, ...]:

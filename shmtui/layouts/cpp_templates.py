@@ -22,7 +22,7 @@ def template_definitions(names: Sequence[str]) -> Iterator[str]:
     """Lines of C++ that define the types of these names. ShmtuiError: one is no name of a type."""
     for index, name in enumerate(names):
         if not _NAME.fullmatch(name):
-            raise ShmtuiError(_("{name} is no name of a type").format(name=name))
+            raise ShmtuiError(_("{name} is not the name of a type").format(name=name))
         yield f"typedef {name} {_ALIAS}{index};"
         yield f"static char {_ALIAS}size_{index}[sizeof({name})];"
 

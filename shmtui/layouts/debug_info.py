@@ -67,27 +67,13 @@ def ring_structs(
     shown: str = "",
     progress: Progress | None = None,
     roots: DebugRoots | None = None,
-) -> tuple[Struct, ...]:
-    """Structs of a program that hold a sync object at any depth, or whose ``sizeof`` is ``size``.
+) -> tuple[tuple[Struct, ...], frozenset[int]]:
+    """Structs of a program that hold a sync object at any depth, or whose ``sizeof`` is ``size``; and
+    every ``sizeof`` that would give more of them.
 
     ``shown``: the path as the user knows it, for ``progress``.
     Of a large file only units that mention a sync type are read. ShmtuiError: see `read_structs`.
     """
-    found, _sizes = ring_structs_and_sizes(
-        path, size=size, shown=shown, progress=progress, roots=roots
-    )
-    return found
-
-
-def ring_structs_and_sizes(
-    path: Path,
-    *,
-    size: int | None = None,
-    shown: str = "",
-    progress: Progress | None = None,
-    roots: DebugRoots | None = None,
-) -> tuple[tuple[Struct, ...], frozenset[int]]:
-    """`ring_structs`, and every ``sizeof`` that would give more of them."""
     sizes = set()
 
     def wanted(reading: _Reading, entry: Entry) -> bool:
@@ -163,7 +149,7 @@ class _Reading:
         with opened(self._path):
             pass
         if word_size(self._path) is None:
-            text = _("{path} is no program, library or object file (ELF)")
+            text = _("{path} is not a program, library or object file (ELF)")
             raise ShmtuiError(text.format(path=self._path))
         budget = Budget()
         path: Path | None = self._path

@@ -186,7 +186,6 @@ class Section(msgspec.Struct, eq=False, dict=True):
 
     @cached_property
     def units(self) -> list[Unit]:
-        """All its units, in order."""
         dwarf = self.file.dwarf
         found = dwarf.iter_CUs() if self.name == ".debug_info" else dwarf.iter_TUs()
         return [_unit(self, each) for each in found]

@@ -10,7 +10,7 @@ from shmtui.layouts.dwarf_forms import DamagedError
 from shmtui.layouts.dwarf_names import AGGREGATES, Key
 from shmtui.layouts.dwarf_types import MAX_SIZE, Type, Types, dimensions, offset_of
 from shmtui.layouts.struct_members import Element, Member
-from shmtui.shm.item_shape import Address, Array, Bits, Part, Record, Scalar, Shape, Text
+from shmtui.shm.item_shape import Array, Bits, Part, Pointer, Record, Scalar, Shape, Text
 
 MAX_MEMBERS: Final = 4096
 """Members of a struct, those of its inner structs counted wherever they stand."""
@@ -49,7 +49,7 @@ class Members(msgspec.Struct, eq=False):
             if code:
                 return Scalar(code if self._signed(entry) else code.upper(), size)
         elif size in {4, 8} and entry.tag != "subroutine_type":
-            return Address(size)
+            return Pointer(size)
         return _bytes(size)
 
     def _array(self, entry: Entry, lengths: list[int | None]) -> Shape:

@@ -26,7 +26,7 @@ from shmtui.layouts.ring_values import (
 )
 from shmtui.layouts.role_evidence import STATES
 from shmtui.layouts.segment_readings import SegmentReadings
-from shmtui.layouts.set_roles import used_semaphores
+from shmtui.layouts.semaphore_set_roles import used_semaphores
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource

@@ -113,7 +113,7 @@ def _read(
 
     path, shown = Path(program.path), program.shown
     try:
-        return debug_info.ring_structs_and_sizes(path, size=size, shown=shown, progress=progress)
+        return debug_info.ring_structs(path, size=size, shown=shown, progress=progress)
     except ShmtuiError:
         return nothing
 
@@ -197,7 +197,7 @@ class QuickTypes:
 
         def told(segment: MappedSegment, types: list[TypeSource]) -> ResolvedLayout | None:
             from shmtui.layouts import struct_sources  # noqa: PLC0415 - heavy
-            from shmtui.layouts.set_roles import with_sets  # noqa: PLC0415 - heavy
+            from shmtui.layouts.semaphore_set_roles import with_sets  # noqa: PLC0415 - heavy
 
             found = struct_sources.by_sources(segment, types)
             return None if found is None else with_sets(segment, found)

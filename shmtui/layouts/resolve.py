@@ -23,7 +23,7 @@ from shmtui.layouts.plain_layouts import MAX_SIZE, signatures
 from shmtui.layouts.program_types import QuickTypes, debug_types
 from shmtui.layouts.role_evidence import contradiction
 from shmtui.layouts.segment_readings import SegmentReadings
-from shmtui.layouts.set_roles import with_sets
+from shmtui.layouts.semaphore_set_roles import with_sets
 from shmtui.procfs.maps import mapped_by
 from shmtui.shm.layout import SEED_NAME, SEED_SLOTS, Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text, layout_option, parse_layout_option

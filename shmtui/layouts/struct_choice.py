@@ -205,7 +205,7 @@ def _inside(
         text = _("{path} does not exist: {member} has {count}, from [0] to [{last}]")
         raise ShmtuiError(text.format(path=path, member=member.name, count=length, last=length - 1))
     if inner is None:
-        text = _("{path} is no struct: {member} is {type}")
+        text = _("{path} is not a struct: {member} is {type}")
         raise ShmtuiError(text.format(path=path, member=member.name, type=member.type_name))
     if index is None:
         text = _("{path} has {count} of them: say which, as {path}[0]")

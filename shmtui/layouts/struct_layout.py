@@ -129,7 +129,7 @@ def refined(
         layout = replace(layout, slots=options.slots)
     if layout.slots < 1 or layout.slots * layout.item.size > room:
         text = _(
-            "{member} of {struct} has room for {count} slots of {item}, and --slots says {slots}"
+            "{member} of {struct} has room for {count} slots of {item}, but --slots says {slots}"
         )
         raise ShmtuiError(text.format(
             member=data.name, struct=title(struct), count=room // layout.item.size,

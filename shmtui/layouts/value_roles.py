@@ -13,7 +13,7 @@ from shmtui.i18n import _
 from shmtui.layouts.mapping_programs import MappedSegment
 from shmtui.layouts.member_roles import ABSENT, SEMAPHORES, all_members
 from shmtui.layouts.options import LayoutOptions
-from shmtui.layouts.set_roles import never_contradicted
+from shmtui.layouts.semaphore_set_roles import never_contradicted
 from shmtui.layouts.struct_layout import StructLayout
 from shmtui.layouts.struct_members import Struct
 from shmtui.layouts.vocabulary import fitness

@@ -47,7 +47,7 @@ class Scene(msgspec.Struct, frozen=True):
 
 
 class Press(msgspec.Struct, frozen=True):
-    """Keys as they usually are, by the names that Textual has for them, and what comes of pressing them.
+    """Keys as they usually are, by the names that Textual has for them, and what pressing them does.
     The text names keys of dialogs by their actions, as in ``{leave} closes``.
     """
 

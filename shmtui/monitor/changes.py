@@ -124,7 +124,7 @@ def _process_events(
             )
     for pid, process in before.items():
         if pid not in after and (process.origin is Origin.FOREIGN or workers_too):
-            ending = _how(current, pid)
+            ending = next((p.ending for p in current.processes if p.pid == pid), None)
             text = _("{who} left: {how}") if ending else _("{who} left")
             yield Severity.WARN, text.format(who=_who(process), how=ending)
     if before and not after and not current.hidden:
@@ -146,10 +146,6 @@ def _joined(process: Process) -> str:
     guessed = process.origin is Origin.FOREIGN and process.role is not Role.OBSERVER
     role = word(process.role) + ("?" if guessed else "")
     return _("{who} joined as {role}").format(who=_who(process), role=role)
-
-
-def _how(current: Snapshot, pid: int) -> str | None:
-    return next((p.ending for p in current.processes if p.pid == pid), None)
 
 
 def health_events(previous: Health, current: Health, time: float) -> tuple[Event, ...]:

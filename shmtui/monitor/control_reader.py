@@ -7,16 +7,9 @@ from typing import Final
 
 from shmtui.errors import ControlBlockError, MissingSegmentError, ShmtuiError
 from shmtui.i18n import _
+from shmtui.shm.control_file import open_control, read_block, read_stored
 from shmtui.shm.control_format import HEADER_SIZE, MASK, control_name
-from shmtui.shm.control_records import (
-    ControlHeader,
-    WorkerRecord,
-    open_control,
-    parse_header,
-    parse_records,
-    read_block,
-    read_stored,
-)
+from shmtui.shm.control_records import ControlHeader, WorkerRecord, parse_header, parse_records
 from shmtui.shm.item_counts import Totals
 from shmtui.shm.protocol import Role, Step
 from shmtui.shm.segment import SHM_DIR, FileIdentity
@@ -102,7 +95,6 @@ class ControlBlockWatcher:
         return b"" if self._reader is None else self._reader.stored()
 
     def close(self) -> None:
-        """Give the descriptor back."""
         if self._reader is not None:
             self._reader.close()
 

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from shmtui.monitor.counted_rates import RateWindow
 from shmtui.monitor.ring_throughput import ThroughputEstimator
-from shmtui.monitor.store_counts import IndexCount, LapCount, Step, StoreReading
+from shmtui.monitor.store_counts import IndexCount, LapCount, StorePattern, StoreReading
 from shmtui.monitor.stores import OUT, Stores, stores_into
 from shmtui.procfs.clock import Clock
 from shmtui.shm.item_counts import EarlierCounts, Method, Throughput
@@ -28,7 +28,7 @@ class CountedItems:
         """Whose ``in`` and ``out`` are counted; one whose direction was settled since may take its place."""
         self.by_lap: int | None = None
         """Stores into a slot for one item; None before they are known. It outlives a restart."""
-        self._by_index: Step | None = None
+        self._by_index: StorePattern | None = None
         self.earlier = EarlierCounts()
         self.since: float | None = None
         """The time from which on is counted, seconds since the epoch."""

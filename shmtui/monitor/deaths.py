@@ -66,7 +66,6 @@ class Deaths:
         return tuple(self._ended.values())
 
     def close(self) -> None:
-        """Give all descriptors back."""
         for pid, followed in list(self._followed.items()):
             self._drop(followed.pidfd, pid)
         for pidfd in self._unexplained.values():

@@ -11,13 +11,13 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from shmtui.errors import shortages_told
+from shmtui.monitor.content_cache import ContentCache
 from shmtui.monitor.file_systems import initial_file_system, rest_of_file_systems
 from shmtui.monitor.hidden_users import HiddenUsers, UnreadMemory
 from shmtui.monitor.ipc_objects import IpcObjects
 from shmtui.monitor.mapped_memory import MappedMemoryReader
 from shmtui.monitor.named_objects import NamedObjects
 from shmtui.monitor.nameless_objects import NamelessObjects
-from shmtui.monitor.segment_content import Contents
 from shmtui.monitor.shared_object import Survey
 from shmtui.monitor.survey_pass import SurveyPass
 from shmtui.procfs.kept_files import KeptFiles
@@ -36,7 +36,7 @@ class Surveyor:
         self._folder = folder
         self._files = KeptFiles()
         self._reader = MappedMemoryReader(self._files)
-        self._contents = Contents()
+        self._contents = ContentCache()
         self._users = HiddenUsers()
         self._unread_memory = UnreadMemory()
         self._lock = threading.Lock()

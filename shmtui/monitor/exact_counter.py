@@ -90,7 +90,6 @@ class ExactCounter:
         self._shares.restart()
 
     def close(self) -> None:
-        """Give all breakpoints back."""
         for counter in (self._trial, self._slots, self._indices):
             if counter is not None:
                 counter.close()
@@ -261,10 +260,8 @@ class ExactCounter:
         self._index_cheap = not indices_full and sum(counts.values()) <= budget * elapsed
         by_index = stores_into(counts, IN) + stores_into(counts, OUT)
         more = self._all_turns() - turns
-        self._costs.tried(
-            HitRates(
-                hits / elapsed, by_index / elapsed if self._index_cheap else 0.0, more / elapsed
-            )
+        self._costs.tried = HitRates(
+            hits / elapsed, by_index / elapsed if self._index_cheap else 0.0, more / elapsed
         )
         self._watch()
 
@@ -350,7 +347,7 @@ class ExactCounter:
         return sum(time.turns for pid in self._watched for time in run_times(pid).values())
 
     def _keep_cheap(self) -> None:
-        """Give up what has become too dear: first the indices, then all."""
+        """Give up what costs too much: first the indices, then everything."""
         if self._slots is None:
             return
         now_ns, stores = self._clock.monotonic_ns(), self._stores(self._slots, self._indices)

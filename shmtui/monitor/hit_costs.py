@@ -28,7 +28,8 @@ class HitCosts:
         self.hit_seconds = hit_seconds
         self._hits: deque[tuple[int, HitRates]] = deque()
         """Time, and what there was since the one before."""
-        self._tried = HitRates()
+        self.tried = HitRates()
+        """The rates of a trial."""
 
     @property
     def budget(self) -> float:
@@ -38,7 +39,7 @@ class HitCosts:
     @property
     def rates(self) -> HitRates:
         """Of the last seconds; those of the trial before there are enough of them."""
-        return self._tried if len(self._hits) <= ENOUGH else self._recent
+        return self.tried if len(self._hits) <= ENOUGH else self._recent
 
     @property
     def _recent(self) -> HitRates:
@@ -46,12 +47,7 @@ class HitCosts:
         more = [each for _at, each in self._hits][1:]
         return HitRates(*(sum(kind) / seconds for kind in zip(*more, strict=True)))
 
-    def tried(self, rates: HitRates) -> None:
-        """Take the rates of a trial."""
-        self._tried = rates
-
     def clear(self) -> None:
-        """Forget the last seconds."""
         self._hits.clear()
 
     def add(self, now_ns: int, more: HitRates) -> None:
@@ -66,7 +62,7 @@ class HitCosts:
         return hits > self.budget * _WINDOW_NS / 1e9
 
     def too_dear(self, rate: float | None = None) -> str:
-        """The reason to give up, at so many hits of slots a second; at those of the last seconds."""
+        """The reason to give up at this many hits a second, by default the rate of the last seconds."""
         rate = self._recent.slots if rate is None else rate
         return _(
             "it would cost {cost:.1f} % of a processor: {hits:,.0f} hits a second at {micro:.1f} µs"

@@ -10,7 +10,6 @@ import random
 import threading
 import time
 from collections.abc import Set
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -169,7 +168,7 @@ class ListHealth:
             pids = tuple(pid for pid, _name in each.mappers)
             sampler = Sampler(
                 each.target, LayoutOptions(quick=pids), folder=self._folder,
-                likely=partial(self._likely, each.target),
+                likely=lambda: self._rings[each.target].likely,
             )  # fmt: skip
             if sampler.layout is not None:
                 self._rings[each.target] = _Ring(sampler, each.inode)
@@ -177,11 +176,8 @@ class ListHealth:
             sampler.close()
         return False
 
-    def _likely(self, target: str) -> frozenset[int]:
-        return self._rings[target].likely
-
     def _sample_all(self, end: float, *, judge: bool) -> None:
-        """Each once that is due, the one that waits longest first, while there is time; those that rest
+        """Sample each ring that is due, the one that waits longest first, while there is time; rings at rest
         only to be judged.
         """
         for target, ring in sorted(self._rings.items(), key=lambda item: item[1].sampled):

@@ -152,7 +152,7 @@ class NamedObjects:
             name=name,
             kind=ObjectKind.HUGETLB,
             content=Content.UNKNOWN,
-            looks=_("huge pages that no process is seen to map: to remove the file frees them"),
+            looks=_("huge pages that no process is seen to map: removing the file frees them"),
             size=status.st_size,
             owner=user_name(status.st_uid),
             mode=stat.S_IMODE(status.st_mode),

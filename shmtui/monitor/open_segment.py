@@ -42,7 +42,7 @@ STORE_PROCESSES: Final = 8
 """Of more processes this is not asked: several run at any time."""
 
 
-class Reading(msgspec.Struct, frozen=True):
+class SegmentReading(msgspec.Struct, frozen=True):
     """Control block and ring, read together."""
 
     header: ControlHeader | None
@@ -167,7 +167,6 @@ class OpenSegment:
         self.control = ControlBlockWatcher(self.name, self.reader.identity, self._folder)
 
     def close(self) -> None:
-        """Give all descriptors back."""
         self.reader.close()
         self.control.close()
         if self._arrivals is not None:
@@ -176,7 +175,7 @@ class OpenSegment:
             self.ring.close()
         self.processes.close()
 
-    def read_steadily(self, ring: RingReader, slots: int) -> Reading:
+    def read_steadily(self, ring: RingReader, slots: int) -> SegmentReading:
         """Control block and ring with its first ``slots`` slots, read again until no worker moved
         meanwhile, or ``STEADY_TRIES`` times.
         """
@@ -186,9 +185,9 @@ class OpenSegment:
             states = self.processes.states_of_blocked(records)
             header, after = self.control.read()
             if positions(records) == positions(after):
-                return Reading(header, state, after, states)
+                return SegmentReading(header, state, after, states)
             records = after
-        return Reading(header, state, after, None)
+        return SegmentReading(header, state, after, None)
 
     def stored(self, slots: int) -> tuple[object, ...]:
         """All that a sample reads of the segment and its control block, not decoded: equal while nothing

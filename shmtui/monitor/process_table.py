@@ -247,7 +247,6 @@ class ProcessTable:
         self._users.note_arrivals()
 
     def close(self) -> None:
-        """Give all descriptors back."""
         self._deaths.close()
         self._users.close()
         for tracked in self._tracked.values():

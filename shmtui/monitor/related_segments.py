@@ -36,7 +36,6 @@ class RelatedSegments:
                 self._samplers.append(_sampler(name, folder))
 
     def sample(self) -> tuple[Snapshot, ...]:
-        """A snapshot of each."""
         return tuple(sampler.sample() for sampler in self._samplers)
 
     def close(self) -> None:

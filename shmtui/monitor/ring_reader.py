@@ -52,7 +52,6 @@ class RingState(msgspec.Struct, frozen=True):
     """Whether all of it was read twice alike: it is the state of one moment."""
 
     def value(self, role: SemaphoreRole) -> int | None:
-        """That semaphore's value."""
         words = self.semaphores.get(role)
         return None if words is None else words.value
 
@@ -135,7 +134,6 @@ class RingReader:
         return tuple(found)
 
     def _state(self, raws: list[bytes]) -> RingState:
-        """The state without the slots."""
         layout = self._layout
         parts = tuple((start, raw) for (start, _size), raw in zip(self._spans, raws, strict=True))
         reading = Reading(parts, tuple(self._named()), self._other_segment())

@@ -71,7 +71,6 @@ class ThroughputEstimator:
         self._consumed: int | None = 0
 
     def add(self, sample: RingSample) -> None:
-        """Take in the next sample."""
         last, self._last = self._last, sample
         if last is None:
             self._points.append(_Point(sample.at_ns, 0, 0, Method.SEQUENCE))

@@ -102,7 +102,6 @@ class Sampler:
 
     @property
     def name(self) -> str:
-        """The segment's name."""
         return self._name
 
     @property
@@ -122,7 +121,6 @@ class Sampler:
 
     @property
     def identity(self) -> FileIdentity:
-        """The file that is read."""
         return self._segment.reader.identity
 
     @property
@@ -166,7 +164,6 @@ class Sampler:
         return self._segment.reader.stretches()
 
     def close(self) -> None:
-        """Give all descriptors back."""
         self.count_exactly(on=False)
         self._segment.close()
 

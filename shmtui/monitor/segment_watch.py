@@ -101,7 +101,6 @@ class SegmentWatch:
         return OPEN_SECONDS - self._opening_left
 
     def close(self) -> None:
-        """Give all descriptors back."""
         for each in self._watched.values():
             _close(each)
         self._watched.clear()
@@ -273,7 +272,6 @@ def _names(folder: str) -> Iterator[str]:
 
 
 def _close(each: _Watched) -> None:
-    """Give its descriptors back."""
     if each.sampler is not None:
         each.sampler.close()
     each.sampler = each.snapshot = None

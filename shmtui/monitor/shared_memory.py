@@ -56,11 +56,9 @@ class SharedMemory(msgspec.Struct):
             self.path, self.deleted = path.removesuffix(DELETED), path.endswith(DELETED)
 
     def map(self, pid: int, mappings: list[SharedMapping]) -> None:
-        """Note what a process maps of it."""
         self.mappings[pid], self._mapped_size = mappings, None
 
     def unmap(self, pid: int) -> None:
-        """A process maps it no more."""
         del self.mappings[pid]
         self._mapped_size = None
 

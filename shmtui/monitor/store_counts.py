@@ -64,7 +64,6 @@ class LapCount:
         """For one item, by both sides together; None before they are known."""
 
     def add(self, now: StoreReading) -> None:
-        """Take in a reading."""
         start = self._start
         again, self._last = now == self._last, now
         if self.stores or again or now.middle is None or not now.is_settled(self._slots):
@@ -104,7 +103,7 @@ class LapCount:
         return (laps * self._slots + (now.in_ or self._slots)) - (start.in_ or self._slots)
 
 
-class Step(IntEnum):
+class StorePattern(IntEnum):
     """How ``in`` is stored: so many times an item, or once, and again where it goes back to 0."""
 
     ONCE = 1
@@ -116,10 +115,10 @@ class Step(IntEnum):
 class IndexCount:
     """Items from the stores into ``in``, by what its value modulo the slots confirms."""
 
-    def __init__(self, slots: int, start: StoreReading, step: Step | None = None) -> None:
+    def __init__(self, slots: int, start: StoreReading, step: StorePattern | None = None) -> None:
         self._slots = slots
         self._start = start
-        self._fits: Counter[Step] = Counter()
+        self._fits: Counter[StorePattern] = Counter()
         self._last: int | None = None
         self.readings = 0
         """That told something."""
@@ -127,11 +126,10 @@ class IndexCount:
         """None before it is known."""
 
     def add(self, now: StoreReading) -> None:
-        """Take in a reading."""
         if self.step is None and now.index not in {None, self._start.index, self._last}:
             self._last = now.index
             self.readings += 1
-            self._fits.update(step for step in Step if self._by(step, now) is not None)
+            self._fits.update(step for step in StorePattern if self._by(step, now) is not None)
             self.step = _settled(self._fits, self.readings)
 
     def items(self, now: StoreReading) -> int | None:
@@ -147,13 +145,13 @@ class IndexCount:
         close = {self._by(step, now) for step, fit in self._fits.items() if best - fit < _LEAD}
         return close.pop() if len(close) == 1 else None
 
-    def _by(self, step: Step, now: StoreReading) -> int | None:
+    def _by(self, step: StorePattern, now: StoreReading) -> int | None:
         """Items, if ``in`` is stored so; None where its value says that it is not."""
         start, slots = self._start, self._slots
         if now.index is None or start.index is None:
             return None
         stores = now.index - start.index
-        if step is Step.AGAIN_AT_ZERO:
+        if step is StorePattern.AGAIN_AT_ZERO:
             laps, rest = divmod(start.in_ + stores, slots + 1)
             return stores - laps if rest == now.in_ else None
         items, more = divmod(stores, step)

@@ -26,7 +26,6 @@ class StoreShares:
         self._indices.clear()
 
     def restart(self) -> None:
-        """Count the shares anew."""
         self._from = None
         self._items.clear()
         self._rates.clear()
@@ -38,7 +37,7 @@ class StoreShares:
                 self._indices.setdefault(pid, set()).add(name)
 
     def roles(self) -> dict[int, Role]:
-        """The side of each that stores into one index alone; unknown for whom that was so, and is not now."""
+        """The side of each process that stores into one index alone; unknown for one that did so and no longer does."""
         sides = {IN: Role.PRODUCER, OUT: Role.CONSUMER}
         roles = {pid: sides[next(iter(own))] for pid, own in self._indices.items() if len(own) == 1}
         both = self._sided - roles.keys()
@@ -46,7 +45,7 @@ class StoreShares:
         return roles | dict.fromkeys(both, Role.UNKNOWN)
 
     def share(self, produced: int, consumed: int, stores: Stores, now_ns: int) -> None:
-        """Share the items that there are by now out among those who stored into the indices."""
+        """Share the items moved so far among the processes that stored into the indices."""
         if self._from is None:
             self._from = produced, consumed, stores
         produced_before, consumed_before, before = self._from

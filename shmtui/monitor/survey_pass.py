@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
+from shmtui.monitor.content_cache import ContentCache
 from shmtui.monitor.hidden_users import HiddenUsers
 from shmtui.monitor.mapped_memory import MappedMemory
 from shmtui.monitor.memory_in_use import MemoryInUse
 from shmtui.monitor.memory_waits import Waits
-from shmtui.monitor.segment_content import Contents, Found
+from shmtui.monitor.segment_content import Found
 from shmtui.monitor.shared_memory import SharedMemory
 from shmtui.monitor.shared_object import ObjectKind
 from shmtui.procfs.credentials import ROOT, Credentials, credentials_of, proc_hides_others
@@ -26,7 +27,7 @@ class SurveyPass:
         self,
         folder: str,
         memory: MappedMemory,
-        contents: Contents,
+        contents: ContentCache,
         users: HiddenUsers,
         files: KeptFiles,
     ) -> None:

@@ -111,7 +111,6 @@ class TrackedProcess(msgspec.Struct):
         return now and replace(now, cpu_seconds=self.last.cpu_seconds)
 
     def close(self) -> None:
-        """Give its descriptors back."""
         self.stat.close()
         if self.main_stat is not None:
             self.main_stat.close()

@@ -15,7 +15,7 @@ COMPLETIONS: Final = {
 """Where each shell looks for scripts that packages bring."""
 
 
-class SharedFiles(BuildHookInterface[Any]):
+class BuildHook(BuildHookInterface[Any]):
     """Writes the files to a folder of their own for as long as the build takes."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

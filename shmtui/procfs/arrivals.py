@@ -1,4 +1,4 @@
-"""Tells that somebody has come to have one of some files open, whoever that is (inotify(7))."""
+"""Tells when any process has opened one of some files and keeps it open (inotify(7))."""
 
 from collections.abc import Mapping
 
@@ -50,7 +50,6 @@ class Arrivals:
         return noted
 
     def close(self) -> None:
-        """Watch no longer."""
         for file in [*self._watches]:
             self._close(file)
 

@@ -33,7 +33,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     with open(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, _("it is no regular file"))
+            raise OSError(0, _("it is not a regular file"))
         yield file
 
 

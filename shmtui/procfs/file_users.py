@@ -90,7 +90,6 @@ class FileUsers:
         self._arrivals.note()
 
     def close(self) -> None:
-        """Give the watches back."""
         self._arrivals.close()
 
     def scan(self, *, everybody: bool = False, but: Set[int] = frozenset()) -> None:

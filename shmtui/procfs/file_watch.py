@@ -59,7 +59,6 @@ class FileWatch:
         return bool(last & (OPENED | _OVERFLOW))
 
     def close(self) -> None:
-        """Watch no longer."""
         _INSTANCE.remove(self, self._number)
 
 

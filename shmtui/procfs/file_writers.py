@@ -40,7 +40,7 @@ def anybody_writes(path: str, identity: FileIdentity) -> bool | None:
 
 
 def anybody_writes_to(fd: int) -> bool | None:
-    """The same of the file of a read-only descriptor. None: it cannot be told."""
+    """As `anybody_writes`, for the file of a read-only descriptor. None: it cannot be told."""
     try:
         # Who opens the file meanwhile has a signal sent to this process: one that does nothing.
         fcntl.fcntl(fd, _F_SETSIG, signal.SIGURG)

@@ -34,7 +34,6 @@ class KeptFiles:
 
     @property
     def descriptors(self) -> set[int]:
-        """Those that it keeps open."""
         return {*self._open.values()}
 
     def read(self, pid: int, name: str) -> bytes:
@@ -65,7 +64,6 @@ class KeptFiles:
         self._before, self._now = self._now, set()
 
     def close(self) -> None:
-        """Give all of them back."""
         _close_all(self._open)
         self._before.clear()
 

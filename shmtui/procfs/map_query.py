@@ -38,7 +38,7 @@ _NAME_SIZE: Final = 4096
 _UNSUPPORTED: Final = frozenset({errno.ENOTTY, errno.EINVAL, errno.EOPNOTSUPP})
 
 
-class Answer(NamedTuple):
+class QueriedMapping(NamedTuple):
     """One address range of a process, as the kernel answers."""
 
     start: int
@@ -62,17 +62,19 @@ class MapQuery:
         self.works = True
         """False once this kernel is known to have no such query."""
 
-    def mappings(self, pid: int, files: frozenset[bytes] | None = None) -> list[Answer] | None:
+    def mappings(
+        self, pid: int, files: frozenset[bytes] | None = None
+    ) -> list[QueriedMapping] | None:
         """Those of ``pid``, by address; None where it has no memory of its own (it is gone, or its first
         thread has ended), or ``works`` is False. PermissionError: this user may not know.
 
-        ``files``: those of files of these numbers alone, as `file_key` has them.
+        ``files``: only mappings of these files, by `file_key`.
         """
         try:
             fd = os.open(f"/proc/{pid}/maps", os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, ProcessLookupError):
             return None
-        found: list[Answer] = []
+        found: list[QueriedMapping] = []
         question = self._named if files is None else self._plain
         query = bytearray(question)
         try:
@@ -100,11 +102,11 @@ class MapQuery:
         finally:
             os.close(fd)
 
-    def _answer(self, query: bytearray) -> Answer:
+    def _answer(self, query: bytearray) -> QueriedMapping:
         start, end, flags, offset, inode, major, minor, named = _ANSWER.unpack_from(
             query, _START.start
         )
-        return Answer(
+        return QueriedMapping(
             start, end, offset, os.makedev(major, minor), inode,
             self._name.value if named else b"", bool(flags & _WRITABLE), bool(flags & SHARED),
         )  # fmt: skip

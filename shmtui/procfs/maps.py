@@ -13,8 +13,8 @@ from typing import NamedTuple
 import msgspec
 
 from shmtui.procfs.process import live_thread, processes
-from shmtui.shm.attachment import attached_here
 from shmtui.shm.segment import FileIdentity
+from shmtui.shm.system_v_attachment import attached_here
 
 
 class Mapping(msgspec.Struct, frozen=True):
@@ -172,6 +172,6 @@ def mapped_by(identity: FileIdentity) -> list[int]:
 
 
 def reading(identity: FileIdentity) -> set[int]:
-    """This process, where it maps the segment only to read it; see `shmtui.shm.attachment`."""
+    """This process, where it maps the segment only to read it; see `shmtui.shm.system_v_attachment`."""
     own = identity.system_v and identity.inode in attached_here
     return {os.getpid()} if own else set()

@@ -132,7 +132,6 @@ class StatFile:
         return parse_stat(raw) if raw else None
 
     def close(self) -> None:
-        """Give the descriptor back."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

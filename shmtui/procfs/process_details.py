@@ -11,7 +11,7 @@ import psutil
 from shmtui.procfs.process import read_file
 
 _ATTRIBUTES: Final = (
-    "cmdline", "exe", "cwd", "username", "ppid", "create_time", "status",
+    "cmdline", "exe", "cwd", "username", "ppid", "create_time",
     "cpu_times", "memory_info", "nice", "threads",
 )  # fmt: skip
 
@@ -30,7 +30,6 @@ class ThreadDetails(msgspec.Struct, frozen=True):
 class ProcessDetails(msgspec.Struct, frozen=True):
     """The details of a process; None: gone by now, or hidden from this user."""
 
-    pid: int
     command: tuple[str, ...] | None
     executable: str | None
     folder: str | None
@@ -39,7 +38,6 @@ class ProcessDetails(msgspec.Struct, frozen=True):
     parent: str | None
     started: float | None
     """Seconds since the epoch."""
-    status: str | None
     nice: int | None
     user_seconds: float | None
     """CPU time in its own code."""
@@ -62,7 +60,6 @@ def process_details(pid: int) -> ProcessDetails | None:
         return None
     cpu, memory = seen["cpu_times"], seen["memory_info"]
     return ProcessDetails(
-        pid=pid,
         command=tuple(seen["cmdline"]) if seen["cmdline"] is not None else None,
         executable=seen["exe"] or None,
         folder=seen["cwd"] or None,
@@ -70,7 +67,6 @@ def process_details(pid: int) -> ProcessDetails | None:
         parent_pid=seen["ppid"],
         parent=_name(parent),
         started=seen["create_time"],
-        status=seen["status"],
         nice=seen["nice"],
         user_seconds=None if cpu is None else cpu.user,
         system_seconds=None if cpu is None else cpu.system,

@@ -17,9 +17,9 @@ from shmtui.procfs.mapped_pages import MappedPages, identity_of
 from shmtui.procfs.process import processes
 from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings
 from shmtui.procfs.sysvipc import SysvSegment, by_number, sysv_segments
-from shmtui.shm.attachment import Attachment
 from shmtui.shm.segment import FileIdentity
 from shmtui.shm.segment_reader import SegmentStatus, Span, data_of_file
+from shmtui.shm.system_v_attachment import SystemVAttachment
 
 _MODE: Final = 0o600
 """Who may reach memory that has no file of its own: the processes of its user."""
@@ -73,7 +73,6 @@ class ProcessMemory:
         return self._mapped.read(offset, length)
 
     def stretches(self) -> Iterator[Span]:
-        """See `ByteSource`."""
         if self._fd is not None:
             return data_of_file(self._fd)
         assert self._mapped is not None
@@ -118,7 +117,7 @@ class SystemVMemory:
             )
             raise MissingSegmentError(text.format(number=number))
         self._last = segment
-        self._own: Attachment | None = None
+        self._own: SystemVAttachment | None = None
         self._mapped: MappedPages | None = None
         self.note = ""
         """What reading it changes; empty where nothing."""
@@ -150,7 +149,7 @@ class SystemVMemory:
         text = _("attaching {name} read-only, to read it: its nattch, atime and lpid change")
         tell(text.format(name=name))
         try:
-            self._own = Attachment(self._number, self._last.size)
+            self._own = SystemVAttachment(self._number, self._last.size)
         except OSError as error:
             text = _("{name} cannot be attached ({error}): run shmtui as its user or as root")
             raise ShmtuiError(text.format(name=name, error=error.strerror)) from None
@@ -188,7 +187,6 @@ class SystemVMemory:
         return source.read(offset, length)
 
     def stretches(self) -> Iterator[Span]:
-        """See `ByteSource`."""
         if self._own is None and self._mapped is not None:
             return self._mapped.stretches()
         return iter([(0, self._last.size)])

@@ -53,7 +53,6 @@ class PageTable:
             at += len(raw)
 
     def close(self) -> None:
-        """Close the descriptor."""
         os.close(self._fd)
 
 

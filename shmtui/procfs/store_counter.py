@@ -38,7 +38,7 @@ _MOST: Final = 2
 class StoreCounter:
     """Counts the stores into named bytes: the addresses of each, by process.
 
-    ``limit``: no more than so many hits in each thread, and none in threads to come. Without it those are
+    ``limit``: the most hits in each thread, and none in threads to come. Without it those are
     counted, too; with ``children`` also the forks of a process. OSError: the system refuses it
     (:func:`why_refused`), with the PID as its ``filename``.
     """
@@ -118,17 +118,14 @@ class StoreCounter:
         return False
 
     def counts(self, name: str) -> bool:
-        """Whether that byte is watched."""
         return any(each == name for _pid, each in self._fds)
 
     def drop(self, name: str) -> None:
-        """Watch that byte no longer."""
         for key in [key for key in self._fds if key[1] == name]:
             for fd in self._fds.pop(key):
                 os.close(fd)
 
     def close(self) -> None:
-        """Give the debug registers back."""
         for name in {name for _pid, name in self._fds}:
             self.drop(name)
 
@@ -156,7 +153,7 @@ def hit_seconds() -> float:
 
 
 def _stores_seconds(address: int) -> float:
-    """Of processor time that so many stores take."""
+    """Seconds of processor time that `_TRIAL` stores take."""
     start = time.thread_time_ns()
     for _time in range(_TRIAL):
         ctypes.memset(address, 0, 1)

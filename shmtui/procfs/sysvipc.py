@@ -21,7 +21,6 @@ class SysvObject(msgspec.Struct, frozen=True):
     mode: int
     uid: int
     gid: int
-    creator_uid: int
     changed: float
     """Seconds since the epoch; the time when it was made, or IPC_SET changed it."""
 
@@ -35,8 +34,6 @@ class SysvSegment(SysvObject, frozen=True):
     swapped: int
     attached: int
     """Attachments now (nattch), in all namespaces."""
-    creator: int
-    """PID; 0 where it is of another PID namespace."""
     last: int
     """PID of the last shmat(2) or shmdt(2)."""
 
@@ -51,8 +48,6 @@ class SysvSet(SysvObject, frozen=True):
 
     count: int
     """Semaphores in it."""
-    operated: float
-    """Seconds since the epoch of the last semop(2); 0 where there was none."""
 
 
 class SysvQueue(SysvObject, frozen=True):
@@ -84,7 +79,6 @@ def sysv_segments() -> tuple[SysvSegment, ...]:
             resident=row["rss"],
             swapped=row["swap"],
             attached=row["nattch"],
-            creator=row["cpid"],
             last=row["lpid"],
         )
         for row in _table("shm")
@@ -93,10 +87,7 @@ def sysv_segments() -> tuple[SysvSegment, ...]:
 
 def sysv_sets() -> tuple[SysvSet, ...]:
     """All sets of semaphores; none where the kernel has no System V IPC."""
-    return tuple(
-        SysvSet(*_common(row, "semid"), count=row["nsems"], operated=row["otime"])
-        for row in _table("sem")
-    )
+    return tuple(SysvSet(*_common(row, "semid"), count=row["nsems"]) for row in _table("sem"))
 
 
 def sysv_queues() -> tuple[SysvQueue, ...]:
@@ -113,9 +104,9 @@ def sysv_queues() -> tuple[SysvQueue, ...]:
     )
 
 
-def _common(row: dict[str, int], number: str) -> tuple[int, int, int, int, int, int, float]:
+def _common(row: dict[str, int], number: str) -> tuple[int, int, int, int, int, float]:
     key = row["key"] & 0xFFFFFFFF
-    return key, row[number], row["perms"], row["uid"], row["gid"], row["cuid"], row["ctime"]
+    return key, row[number], row["perms"], row["uid"], row["gid"], row["ctime"]
 
 
 def _table(kind: str) -> list[dict[str, int]]:

@@ -36,11 +36,9 @@ def target(text: str) -> str:
     if found is None:
         return segment_name(text)
     words = {
-        "semset": _("{name} is a set of semaphores, and no memory: shmtui stat {name} shows it"),
-        "msgqueue": _(
-            "{name} is a message queue, and no memory: shmtui ls --kind msgqueue shows it"
-        ),
-        "mqueue": _("{name} is a message queue, and no memory: shmtui ls --kind mqueue shows it"),
+        "semset": _("{name} is a set of semaphores, not memory: shmtui stat {name} shows it"),
+        "msgqueue": _("{name} is a message queue, not memory: shmtui ls --kind msgqueue shows it"),
+        "mqueue": _("{name} is a message queue, not memory: shmtui ls --kind mqueue shows it"),
         "tmpfs": _("{name} is a file system in memory: du -axh on its folder shows its files"),
     }
     raise ShmtuiError(words[found[1]].format(name=ascii(text)[1:-1][:80]))

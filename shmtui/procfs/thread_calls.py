@@ -52,7 +52,7 @@ class ThreadCalls:
         """Until when they are not listed again."""
 
     def read(self, threads: int, *, everyone: bool = False) -> CallsRead | None:
-        """The calls of a process that has so many threads, of ``everyone`` if that is wanted. None: this
+        """The calls of a process with this many threads; of all of them if ``everyone``. None: this
         user may not know, as `system_calls` says.
         """
         if everyone or threads <= MANY:

@@ -73,7 +73,6 @@ class WriteBreakpoint:
             self._opened = opened.pop_all()
 
     def close(self) -> None:
-        """Give the debug registers back."""
         self._opened.close()
 
     @property

@@ -78,9 +78,7 @@ def capsule_lines(incident: Incident, stretches: Iterable[Stretch]) -> Iterator[
     assert _encode is not None
     line = _to_json({"capsule": CAPSULE, **_encode(incident)}).encode() + b"\n"
     if len(line) > LONGEST_LINE:
-        wrong = _(
-            "too much is known of the processes for a capsule: {size} bytes, and it holds {most}"
-        )
+        wrong = _("what is known of the processes takes {size} bytes, and a capsule holds {most}")
         raise RecordingError(wrong.format(size=len(line), most=LONGEST_LINE))
     yield line
     for offset, raw in stretches:

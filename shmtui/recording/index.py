@@ -8,11 +8,8 @@ first in one file), the time line goes on where it was.
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable
-from typing import Final
 
 from shmtui.recording.member import Header
-
-_READ: Final = 1 << 16
 
 
 class Index:
@@ -42,7 +39,6 @@ class Index:
         self.worst_to = array("d")
 
     def add(self, header: Header, offset: int, size: int) -> None:
-        """Add the member behind those that there are."""
         start = 0.0
         if self.offsets:
             start = self.ends[-1]
@@ -71,7 +67,6 @@ class Index:
 
     @property
     def frames(self) -> int:
-        """How many frames there are."""
         return self.firsts[-1]
 
     @property
@@ -93,7 +88,7 @@ class Index:
         return next((at for at in range(after + step, end, step) if has(at)), None)
 
     def worst_in(self, columns: int) -> bytes:
-        """The time line in so many parts: the rank of the worst health in each."""
+        """The rank of the worst health in each of ``columns`` equal parts of the time line."""
         parts = bytearray(max(0, columns))
         if not parts or not self.offsets:
             return bytes(parts)

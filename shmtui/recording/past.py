@@ -11,7 +11,7 @@ import msgspec
 
 from shmtui.events import Event
 from shmtui.recording.codec import decoder
-from shmtui.recording.kept import Kept
+from shmtui.recording.member_cache import MemberCache
 from shmtui.recording.reader import Recording
 from shmtui.recording.schema import Json, events_of
 from shmtui.shm.item_counts import Throughput
@@ -47,11 +47,13 @@ class Past:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
         self._index = recording.index
-        self._rates: Kept[tuple[Rates, ...]] = Kept(_KEPT, _KEPT * 1000)
-        self._events: Kept[tuple[tuple[int, tuple[Event, ...]], ...]] = Kept(_KEPT, _EVENTS_KEPT)
+        self._rates: MemberCache[tuple[Rates, ...]] = MemberCache(_KEPT, _KEPT * 1000)
+        self._events: MemberCache[tuple[tuple[int, tuple[Event, ...]], ...]] = MemberCache(
+            _KEPT, _EVENTS_KEPT
+        )
 
     def rates(self, number: int, seconds: float) -> Iterator[Rates]:
-        """Up to that frame, of so many seconds, the oldest first, and the frame's own at the end."""
+        """The rates of the last ``seconds`` before that frame, the oldest first, and the frame's own at the end."""
         index, own = self._index, self._rates_at(number)
         last, since = index.member_of(number), own.seconds - seconds
         first = max(last + 1 - _MEMBERS, min(last, index.member_at(since)))

@@ -72,7 +72,7 @@ class Playback(ABC):
         self.playing = not self.playing
 
     def change_speed(self, by: int) -> None:
-        """So many steps of `SPEEDS` faster."""
+        """Go ``by`` steps of `SPEEDS` faster."""
         at = SPEEDS.index(self.speed) + by
         self.speed = SPEEDS[min(max(at, 0), len(SPEEDS) - 1)]
 
@@ -84,5 +84,5 @@ class Playback(ABC):
         self.show_at(min(max(seconds, 0.0), self.length))
 
     def move(self, by: float) -> None:
-        """So many seconds on."""
+        """Go ``by`` seconds on."""
         self.go_to(self.seconds + by)

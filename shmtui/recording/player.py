@@ -26,7 +26,6 @@ class Player(Playback):
         self.seconds = seconds
 
     def go_to_frame(self, number: int) -> None:
-        """Pause at a frame."""
         self.seconds = self.recording.digest(number).seconds
         self.number = number
         self.playing = False

@@ -14,7 +14,6 @@ from shmtui.events import Event
 from shmtui.i18n import _
 from shmtui.recording.codec import UnknownFormError, decoder
 from shmtui.recording.index import Index
-from shmtui.recording.kept import Kept
 from shmtui.recording.member import (
     HEADER_SIZE,
     LARGEST_MEMBER,
@@ -24,6 +23,7 @@ from shmtui.recording.member import (
     unpack,
     with_health,
 )
+from shmtui.recording.member_cache import MemberCache
 from shmtui.recording.schema import (
     Frame,
     Json,
@@ -78,8 +78,8 @@ class Recording:
         """Where the members of the last capsule in it lie: offset and size."""
         self._unended = False
         """Whether the last member was not ended."""
-        self._loaded: Kept[list[bytes]] = Kept(_LOADED, LARGEST_MEMBER)
-        self._digests: Kept[tuple[FrameDigest, ...]] = Kept(_DIGESTS, _REPORTED)
+        self._loaded: MemberCache[list[bytes]] = MemberCache(_LOADED, LARGEST_MEMBER)
+        self._digests: MemberCache[tuple[FrameDigest, ...]] = MemberCache(_DIGESTS, _REPORTED)
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
@@ -94,7 +94,6 @@ class Recording:
             raise
 
     def close(self) -> None:
-        """Give the descriptor back."""
         os.close(self._fd)
 
     def __len__(self) -> int:
@@ -127,7 +126,7 @@ class Recording:
                 self.index.add(header, at, header.size)
             at += header.size
         if not len(self):
-            wrong = _("{path} is no recording of shmtui, or an empty one")
+            wrong = _("{path} is not a recording of shmtui, or is an empty one")
             raise RecordingError(wrong.format(path=self.path))
 
     def _read_unended(self, header: Header, at: int, end: int) -> None:

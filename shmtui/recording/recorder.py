@@ -44,7 +44,6 @@ class Recorder:
 
     @property
     def path(self) -> Path:
-        """The file."""
         return self._writer.path
 
     def add(self, snapshot: Snapshot, events: Sequence[Event]) -> None:

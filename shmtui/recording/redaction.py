@@ -124,5 +124,5 @@ def _secrets(frames: Iterable[Frame], incident: Incident) -> dict[str, str]:
 
 
 def _users(snapshot: Snapshot) -> set[str]:
-    """The users named, but root, whom every machine has."""
+    """The users named, except root, which every machine has."""
     return {snapshot.segment.owner, *(p.user or "" for p in snapshot.processes)} - {"root"}

@@ -30,8 +30,6 @@ from shmtui.snapshot import Snapshot
 
 _LEVEL: Final = 6
 """Of zlib: a level less takes a third more space, a level more a third more time."""
-LEAST_SIZE: Final = 1 << 16
-"""Bytes of the smallest file that is rotated."""
 OLDER: Final = ".1"
 """What is put behind the name of the file that a new one follows."""
 
@@ -245,7 +243,7 @@ def require_free(path: Path, *, force: bool) -> None:
         raise RecordingError(wrong.format(path=path, why=error.strerror)) from None
     recording = regular and (not start or unpack(start) is not None)
     if not recording:
-        wrong = _("{path} exists and is no recording, so it is not replaced: give another name")
+        wrong = _("{path} exists and is not a recording, so it is not replaced: give another name")
     elif not force:
         wrong = _(
             "{path} exists: give another name, or remove it (shmtui record and report replace it with "

@@ -238,7 +238,7 @@ class Repairer:
         if not plan.texts:
             return plan, None, None
         assert sampler.layout is not None
-        place = written_words.Place(
+        place = written_words.SegmentFiles(
             self._name, self._folder, sampler.identity, sampler.layout, named
         )
         with contextlib.ExitStack() as until_written:
@@ -265,7 +265,7 @@ class Repairer:
         stopped: int,
         guard: ResumeGuard,
     ) -> Report:
-        """Mark it as done, and see what comes of it."""
+        """Mark it as done, and watch what it changes."""
         if kept is not None:
             mark(kept, State.DONE)
         self._progress(_("watching whether items move"))

@@ -8,12 +8,12 @@ from shmtui.i18n import _
 from shmtui.procfs.forks import others_of_program
 from shmtui.repair.consent import Consent
 from shmtui.repair.dead_owners import unlock_plan
+from shmtui.repair.missing_consent import left_to_others
 from shmtui.repair.observation import Observation
 from shmtui.repair.plan import Plan, Refusal
 from shmtui.repair.planner import make_plan
 from shmtui.repair.protocol_positions import ProtocolPosition
 from shmtui.repair.record import RepairRecord
-from shmtui.repair.unagreed import left_to_others
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import Finding, Snapshot
 

@@ -105,8 +105,8 @@ def behind(
 def may_hold(
     snapshot: Snapshot, positions: Sequence[ProtocolPosition], consent: Consent
 ) -> tuple[ProtocolPosition, ...]:
-    """Those `behind` that have run since mutex was free, so that one may hold it, and that the user does
-    not vouch for.
+    """Processes `behind` that have run since mutex was free, so that one may hold it, and for which the
+    user does not vouch.
     """
     return tuple(
         p

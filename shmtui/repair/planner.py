@@ -28,6 +28,15 @@ from shmtui.i18n import _
 from shmtui.repair import refusals
 from shmtui.repair.consent import NO_WORD, Consent
 from shmtui.repair.item_count import DEATHS, held_permits, resident_items
+from shmtui.repair.missing_consent import (
+    left_to_takers,
+    lock_not_agreed,
+    not_agreed,
+    side_unknown,
+    sides_do_not_fit,
+    too_early,
+    zeros_not_agreed,
+)
 from shmtui.repair.plan import Change, Plan, Refusal
 from shmtui.repair.plan_certainty import (
     may_hold,
@@ -37,15 +46,6 @@ from shmtui.repair.plan_certainty import (
     words_are_known,
 )
 from shmtui.repair.protocol_positions import ProtocolPosition, eliminate
-from shmtui.repair.unagreed import (
-    left_to_takers,
-    lock_not_agreed,
-    not_agreed,
-    side_unknown,
-    sides_do_not_fit,
-    too_early,
-    zeros_not_agreed,
-)
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource, SemaphoreState
 from shmtui.snapshot import Certainty, Finding, Origin, Snapshot
@@ -107,7 +107,7 @@ def _strangers(
         _("PID {pid} takes no part in {name}, or has ended").format(
             pid=strangers[0], name=snapshot.segment.name
         ),
-        _("look who does: shmtui stat {name}").format(name=target(snapshot)),
+        _("see who does: shmtui stat {name}").format(name=target(snapshot)),
     )
 
 

@@ -9,8 +9,8 @@ from shmtui.repair.plan import Plan
 from shmtui.snapshot import Finding
 
 
-class Outcome(msgspec.Struct, frozen=True):
-    """What came of a repair."""
+class RepairOutcome(msgspec.Struct, frozen=True):
+    """What a repair changed."""
 
     interruptions: int
     """How often a process was stopped and continued to end its wait on a private futex."""
@@ -30,7 +30,7 @@ class Report(msgspec.Struct, frozen=True):
     plan: Plan
     stopped: int
     """Processes that were stopped and continued."""
-    outcome: Outcome
+    outcome: RepairOutcome
     kept: Path | None = None
     """The file that the words before are kept in; None where no word was written."""
     undo: str = ""

@@ -89,7 +89,7 @@ class ResumeGuard:
 
 
 def _absent(why: str) -> ShmtuiError:
-    """Why nothing is stopped."""
+    """The error that says why nothing is stopped."""
     return ShmtuiError(
         _(
             "no process is stopped, because the helper that would continue it if this repair were "

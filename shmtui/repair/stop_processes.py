@@ -41,7 +41,6 @@ class ProcessStopper:
 
     @property
     def count(self) -> int:
-        """How many processes were stopped here."""
         return len(self._stopped)
 
     def __enter__(self) -> Self:
@@ -173,7 +172,7 @@ def interrupt_futex_wait(pid: int, start_time: int, guard: ResumeGuard) -> bool:
 
 
 def stopping(count: int) -> str:
-    """That so many are about to be stopped."""
+    """The line that says how many processes are about to be stopped."""
     return ngettext(
         "stopping {count} process for a moment, and writing",
         "stopping {count} processes for a moment, and writing",

@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from shmtui.i18n import _
 from shmtui.repair.first_operation import FirstOperation, Operation
-from shmtui.repair.written_words import Place
+from shmtui.repair.written_words import SegmentFiles
 from shmtui.shm.layout import SEM_SIZE
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.semaphore import SemaphoreWords, decode, word_changes
@@ -31,7 +31,7 @@ class SurplusWatch:
     OSError, ShmtuiError: the file of ``mutex`` may not be written, or is gone.
     """
 
-    def __init__(self, place: Place, pids: Iterable[int]) -> None:
+    def __init__(self, place: SegmentFiles, pids: Iterable[int]) -> None:
         """``pids``: the processes that are assumed to be idle."""
         path, identity, self._offset = place.of(SemaphoreRole.MUTEX)
         self._libc = place.layout.libc

@@ -33,7 +33,7 @@ Safe = Callable[[], bool]
 """Whether everybody is stopped at this moment."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class SegmentFiles(msgspec.Struct, frozen=True):
     """The files that hold the semaphores of one segment."""
 
     name: str
@@ -56,7 +56,7 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def write(
-    plan: Plan, place: Place, earlier: RepairRecord | None, safe: Safe
+    plan: Plan, place: SegmentFiles, earlier: RepairRecord | None, safe: Safe
 ) -> RepairRecord | None:
     """Write a plan's words, ``mutex`` last; returns what was kept of them.
 
@@ -113,13 +113,15 @@ def write(
 
 
 def _open(
-    opened: contextlib.ExitStack, place: Place, role: SemaphoreRole
+    opened: contextlib.ExitStack, place: SegmentFiles, role: SemaphoreRole
 ) -> tuple[WordFile, FileIdentity, int]:
     path, identity, offset = place.of(role)
     return opened.enter_context(WordFile(path, identity)), identity, offset
 
 
-def _as_shown(raw: bytes, change: Change, place: Place, earlier: RepairRecord | None) -> bool:
+def _as_shown(
+    raw: bytes, change: Change, place: SegmentFiles, earlier: RepairRecord | None
+) -> bool:
     """Whether a semaphore is what the plan shows, but for what an interrupted repair wrote."""
     words = decode(raw, place.layout.libc)
     now = SemaphoreState(words.value, words.waiters, words.shared)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from shmtui.control.exploration import Exploration
     from shmtui.control.places import Names
     from shmtui.control.run import Run
-    from shmtui.control.search import Covered, Outcome
+    from shmtui.control.search import Covered, SearchOutcome
     from shmtui.control.shortest_order import Shortened
 
 _MOST_STEPS: Final = 400
@@ -93,7 +93,7 @@ def notes(result: "Exploration") -> Iterator[str]:
     if result.others:
         calls = ", ".join(sorted(result.others))
         yield _(
-            "the programs may also wait by {calls}: these are no steps, and races are not judged"
+            "the programs may also wait by {calls}: these are not steps, and races are not judged"
         ).format(calls=calls)
     for command, finding in outcome.started_first:
         text = _("started first, {command} goes wrong ({kind}: {claim}); --start any searches that")
@@ -178,7 +178,7 @@ def exploration_json(result: "Exploration") -> dict[str, Any]:
     }
 
 
-def progress_line(outcome: "Outcome", items: int) -> str:
+def progress_line(outcome: "SearchOutcome", items: int) -> str:
     """What is known so far, in a line."""
     part = covered_words(outcome.covered[-1], items) if outcome.covered else _("the usual order")
     found = ", ".join(outcome.found) or _("nothing yet")

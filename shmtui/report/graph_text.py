@@ -38,7 +38,7 @@ def graph_lines(graph: WaitGraph, *, ascii_only: bool = False) -> Iterator[str]:
 
 
 def graph_json(graph: WaitGraph) -> dict[str, object]:
-    """The graph as JSON: who waits for what that whom could give, who is stuck, and the rings."""
+    """The graph as JSON: who waits for what, who could give it, who is stuck, and the rings."""
     return {
         "waits": [
             {

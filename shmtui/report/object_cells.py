@@ -185,13 +185,13 @@ NO_MEMORY: Final = frozenset(
 def why_not(each: SharedObject) -> str:
     """Why this one cannot be opened, and the way out; empty where it can. A set opens as `stat` has it."""
     if each.content is Content.NOT_A_FILE:
-        return _("{looks} is no segment").format(looks=each.looks)
+        return _("{looks} is not a segment").format(looks=each.looks)
     if each.kind is ObjectKind.SEMAPHORE and each.target != each.name:
-        return _("a semaphore is no segment: attach to the segment whose programs use it")
+        return _("a semaphore is not a segment: attach to the segment whose programs use it")
     if each.target != each.name and each.target.startswith(each.name + " "):
         return _("it lies in another /dev/shm: shmtui attach {target}").format(target=each.target)
     if each.kind in NO_MEMORY and each.kind is not ObjectKind.SYSV_SET:
-        return _("it is no memory: shmtui ls shows what is known of it")
+        return _("it is not memory: shmtui ls shows what is known of it")
     if each.kind is ObjectKind.SYSV and each.orphan:
         return _("nobody has it attached: reading it means attaching it")
     if each.kind is ObjectKind.HUGETLB and not each.target.startswith("pid:"):

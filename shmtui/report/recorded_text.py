@@ -7,19 +7,19 @@ from shmtui.i18n import _
 from shmtui.recording.incident import ProcessFacts
 from shmtui.report.snapshot_json import rfc3339, text
 from shmtui.sanitize import inert
-from shmtui.session.recorded_look import RecordedLook
+from shmtui.session.recorded_segment import RecordedSegment
 
 Json = dict[str, Any]
 
 
-def recorded_lines(look: RecordedLook, lines: Iterable[str]) -> Iterator[str]:
-    """What is told of a file's last snapshot, after what the file is: all of it may be hostile, also what
-    shmtui's own words are where a segment is looked at.
+def recorded_lines(look: RecordedSegment, lines: Iterable[str]) -> Iterator[str]:
+    """What the file is, then its last snapshot. All of it may be hostile, even what would be shmtui's own
+    words for a live segment.
     """
     return map(inert, (recorded_text(look), *lines))
 
 
-def recorded_text(look: RecordedLook) -> str:
+def recorded_text(look: RecordedSegment) -> str:
     """That it is no live segment, and whose it was and when; and what was left out of it."""
     said = _("a recording of {host} that ends at {time}: not a live segment")
     if look.capsule:
@@ -32,7 +32,7 @@ def recorded_text(look: RecordedLook) -> str:
     return line
 
 
-def recorded_json(look: RecordedLook) -> Json:
+def recorded_json(look: RecordedSegment) -> Json:
     """The same for scripts, with what a capsule holds beside the snapshots; null is unknown."""
     its = look.incident
     found: Json = {
@@ -76,7 +76,7 @@ def _process(facts: ProcessFacts) -> Json:
     }
 
 
-def as_recorded(record: Json, look: RecordedLook) -> Json:
+def as_recorded(record: Json, look: RecordedSegment) -> Json:
     """A snapshot's JSON, with the host and the version that saw it, and what it is from."""
     its = look.incident
     whose = {"host": text(its.host) or None, "version": text(its.version) or None}

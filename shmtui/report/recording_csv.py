@@ -22,8 +22,7 @@ _FORMULA: Final = ("=", "+", "-", "@")
 
 
 def _text(words: str) -> str:
-    r"""Text of others as a cell that is text in every spreadsheet. One that reads a semicolon as the end of
-    a cell finds none.
+    r"""Text from elsewhere, as a cell that no spreadsheet takes for a formula or splits at a semicolon.
 
     >>> _text("/jobs"), _text("=1+2"), _text("/a;=1+2"), _text("-x\x1b[m")
     ('/jobs', "'=1+2", '/a\\x3b=1+2', "'-x^[[m")

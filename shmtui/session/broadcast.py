@@ -22,7 +22,7 @@ MOST_STYLES: Final = 2000
 class Broadcast:
     """The newest picture, and since when each of its rows is as it is.
 
-    A row is encoded once, whoever is told of it: viewers that lag cost little more than others.
+    A row is encoded once for all viewers: viewers that lag cost little more than others.
     """
 
     def __init__(self) -> None:

@@ -18,8 +18,9 @@ from shmtui.procfs.file_writers import anybody_writes
 from shmtui.procfs.identity import alive
 from shmtui.procfs.maps import mapped_by
 from shmtui.procfs.namespaces import require_proc
+from shmtui.shm.control_file import open_control, read_header
 from shmtui.shm.control_format import HEADER_SIZE, SUFFIX, Flags, control_name
-from shmtui.shm.control_records import ControlHeader, open_control, parse_header, read_header
+from shmtui.shm.control_records import ControlHeader, parse_header
 from shmtui.shm.owned_buffer import remove_buffer
 from shmtui.shm.segment import (
     SHM_DIR,

@@ -102,7 +102,6 @@ class _Latest:
         self._seen = seen
 
     def text(self) -> str:
-        """The metrics."""
         return self._render(self._seen)
 
     def page(self) -> str:
@@ -138,7 +137,6 @@ class _Server(socketserver.ThreadingTCPServer):
         self.address = Address(address.host, self.socket.getsockname()[1])
 
     def serve(self) -> None:
-        """Begin to answer."""
         self._thread = threading.Thread(target=self.serve_forever, name="scrapes", daemon=True)
         self._thread.start()
 
@@ -242,7 +240,9 @@ class TextFile:
         self._why = ""
         try:
             if self._path.exists() and not stat.S_ISREG(self._path.stat().st_mode):
-                wrong = _("{path} is no file: give one that may be replaced, such as shmtui.prom")
+                wrong = _(
+                    "{path} is not a file: give one that may be replaced, such as shmtui.prom"
+                )
                 raise ShmtuiError(wrong.format(path=path))
             self._replace(b"")
         except OSError as error:

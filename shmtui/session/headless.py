@@ -33,7 +33,7 @@ REST_SECONDS: Final = 1.3
 """How long a buffer whose semaphores are not at rest is watched for findings at the end."""
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class RunOutcome(msgspec.Struct, frozen=True):
     """What a run without a screen ends with."""
 
     code: int
@@ -43,7 +43,7 @@ class Outcome(msgspec.Struct, frozen=True):
     totals: Audit
 
 
-def run_headless(options: RunOptions, live: LiveSource) -> Outcome:
+def run_headless(options: RunOptions, live: LiveSource) -> RunOutcome:
     """Let the workers run for as long as was asked, end them, and count what they moved."""
     _require_descriptors()
     recorder = None
@@ -62,7 +62,7 @@ def run_headless(options: RunOptions, live: LiveSource) -> Outcome:
     snapshot = _averaged(live.sampler.sample(), totals, live.last)
     stuck = any(each.severity is Status.CRITICAL for each in snapshot.health.findings)
     wrong = (stuck or totals.balanced is False) and code == ExitCode.OK
-    return Outcome(ExitCode.FINDINGS if wrong else code, snapshot, totals)
+    return RunOutcome(ExitCode.FINDINGS if wrong else code, snapshot, totals)
 
 
 def _require_descriptors() -> None:

@@ -65,8 +65,6 @@ class Held(msgspec.Struct, frozen=True):
     """Of the whole schedule."""
     at: int
     """Steps that have been taken."""
-    first: int
-    """The fewest, when all programs have started."""
     fault: int
     """Steps up to the finding."""
     finding: Fault
@@ -115,15 +113,12 @@ class HeldSchedule:
         self._go_to(self._execution.at + by)
 
     def to_start(self) -> None:
-        """To where all have started."""
         self._go_to(0)
 
     def to_end(self) -> None:
-        """To the last step."""
         self._go_to(self._execution.end)
 
     def to_fault(self) -> None:
-        """To the step that shows the finding."""
         self._go_to(self._execution.fault)
 
     def _go_to(self, steps: int) -> None:
@@ -138,7 +133,6 @@ class HeldSchedule:
 
     @property
     def held(self) -> Held:
-        """Where they are held."""
         return self._held
 
     def sample(self) -> Snapshot:
@@ -164,7 +158,7 @@ class HeldSchedule:
         execution = self._execution
         taken = execution.world.result.steps
         return Held(
-            self._steps, execution.at, execution.first, execution.fault, execution.finding,
+            self._steps, execution.at, execution.fault, execution.finding,
             tuple(map(self._task, execution.world.tasks)), taken[-1].task if taken else "", self._wrong,
         )  # fmt: skip
 
@@ -207,7 +201,7 @@ class HeldSchedule:
             for task in world.tasks:
                 if task.ended is None:
                     task.place_all()
-            target = world.scene.target_of(found.ring.segment)
+            target = world.files.target_of(found.ring.segment)
             if target is not None:  # Else no program has made it yet.
                 with (
                     contextlib.suppress(MissingSegmentError),

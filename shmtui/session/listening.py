@@ -1,4 +1,4 @@
-"""What commands have in common that serve others until they are told to end: where they listen."""
+"""What serving commands share: the address that they listen on, and a process prepared for a long life."""
 
 import gc
 import resource

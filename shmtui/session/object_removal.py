@@ -1,7 +1,7 @@
 """Removing what has no file under /dev/shm: System V objects and message queues.
 
-A System V segment that nobody has attached is nobody's for certain: the kernel counts attachments of
-the whole machine. Who uses a set of semaphores or a queue is not to be known, so that takes
+A System V segment without attachments is certainly unused: the kernel counts attachments of the
+whole machine. It does not tell who uses a set of semaphores or a queue, so removing these takes
 ``force``.
 """
 
@@ -98,5 +98,7 @@ def _remove_queue(name: str, *, force: bool) -> None:
 
 
 def _refuse(name: str) -> None:
-    wrong = _("whether a process uses {name} cannot be known: remove it with --force if none does")
+    wrong = _(
+        "it cannot be known whether a process uses {name}: remove it with --force if none does"
+    )
     raise ShmtuiError(wrong.format(name=name))

@@ -199,8 +199,7 @@ class SegmentOpener:
         identity = identity_at(path)
         if layout is None:
             wrong = _(
-                "{name} is no bounded buffer that is recognised, so no worker can join it: say its "
-                "layout with --header or --layout, or look without --write"
+                "{name} is not recognised as a bounded buffer, so no worker can join it: say its layout with --header or --layout, or look without --write"
             )
         elif sampler.dispute:
             wrong = _(
@@ -210,7 +209,7 @@ class SegmentOpener:
         elif identity is None or self._options.folder != SHM_DIR:
             wrong = _("--write needs a segment of this /dev/shm: leave out --pid")
         elif not os.access(path, os.R_OK | os.W_OK):
-            wrong = _("{name} may not be written by this user: look at it without --write")
+            wrong = _("this user may not write to {name}: look at it without --write")
         elif why := why_no_worker(layout):
             return Attachment(sampler, why)
         else:

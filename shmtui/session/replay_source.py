@@ -23,7 +23,7 @@ PAST_SECONDS = 60.0
 """How much before a frame is read for the rates."""
 
 
-class Shown:
+class ShownFrame:
     """The frame of a recording that its player has come to."""
 
     def __init__(self, player: Player) -> None:
@@ -66,7 +66,7 @@ class Replayed(ABC):
     """What a dashboard replays."""
 
     def __init__(
-        self, player: Playback, sides: tuple[Shown, ...], clock: Callable[[], float]
+        self, player: Playback, sides: tuple[ShownFrame, ...], clock: Callable[[], float]
     ) -> None:
         self.player = player
         self.sides = sides
@@ -78,17 +78,15 @@ class Replayed(ABC):
         self._clock = clock
 
     @property
-    def shown(self) -> Shown:
+    def shown(self) -> ShownFrame:
         """What the panels show."""
         return self.sides[self.side]
 
     @property
     def recordings(self) -> tuple[Recording, ...]:
-        """The recordings."""
         return tuple(side.player.recording for side in self.sides)
 
     def close(self) -> None:
-        """Close the files."""
         for recording in self.recordings:
             recording.close()
 
@@ -119,7 +117,7 @@ class Replayed(ABC):
 
     @abstractmethod
     def position_of(self, text: str) -> float:
-        """The position on the time line that a user types. ValueError: it is none."""
+        """The position on the time line that a user types. ValueError: the text is not a position."""
 
 
 class ReplaySource(Replayed):
@@ -131,7 +129,7 @@ class ReplaySource(Replayed):
         self.recording = Recording(path)
         player = Player(self.recording)
         try:
-            shown = Shown(player)
+            shown = ShownFrame(player)
         except BaseException:
             self.recording.close()
             raise
@@ -166,7 +164,7 @@ class PairSource(Replayed):
             player = PairPlayer(*recordings, by_wall=by_wall)
             if player.by_wall and not player.overlap:
                 raise RecordingError(no_common_time())
-            sides = tuple(Shown(side) for side in player.sides)
+            sides = tuple(ShownFrame(side) for side in player.sides)
             failing.pop_all()
         super().__init__(player, sides, clock)
 

@@ -1,4 +1,4 @@
-"""The bytes of a segment for a capsule: what is no zero of it, up to a bound. Nothing is allocated."""
+"""The bytes of a segment for a capsule: its parts that are not zero, up to a bound. Reading allocates no page."""
 
 import mmap
 from collections.abc import Iterator

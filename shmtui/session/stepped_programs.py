@@ -63,7 +63,6 @@ class SteppedPrograms:
 
     @property
     def active(self) -> bool:
-        """Whether there are any."""
         return bool(self._programs)
 
     def step(self, child: Child) -> None:

@@ -7,7 +7,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from shmtui.errors import ShmtuiError
@@ -24,10 +23,6 @@ ENDED_WELL: Final = (signal.SIGTERM, signal.SIGINT)
 _noted: list[int] = []
 
 
-def _note_signal(number: int, _frame: FrameType | None) -> None:
-    _noted.append(number)
-
-
 def note_signals(*, but_ignored: bool = False) -> None:
     """Record the signals that end a run, until an event loop handles them. ``but_ignored``: not those
     that are ignored, as SIGHUP is under nohup.
@@ -37,7 +32,7 @@ def note_signals(*, but_ignored: bool = False) -> None:
     """
     for number in ENDING_SIGNALS:
         if not but_ignored or signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _note_signal)
+            signal.signal(number, lambda number, _frame: _noted.append(number))
 
 
 def noted_signal() -> int | None:

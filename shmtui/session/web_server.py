@@ -91,12 +91,10 @@ class WebServer:
 
     @property
     def presenter_url(self) -> str:
-        """For who presents."""
         return f"http://{self._address}/{self._presenting}/"
 
     @property
     def viewer_url(self) -> str:
-        """For all others."""
         return f"http://{self._address}/{self._looking}/"
 
     def close(self) -> None:
@@ -127,17 +125,17 @@ class WebServer:
         drives = self._drives(token)
         if len(hosts) != 1 or not is_own(hosts[0], self._names):
             return _refused(
-                _("that is no name of this machine: use the address that shmtui printed")
+                _("that is not a name of this machine: use the address that shmtui printed")
             )
         if any(origin.lower() != f"http://{hosts[0]}".lower() for origin in origins):
-            return _refused(_("pages of other sites are not let in"))
+            return _refused(_("pages of other sites are refused"))
         if drives is None:
             return _refused(_("the address is not complete: use the one that shmtui printed"))
         if name == LIVE:
             if not origins:
                 return _refused(_("the header Origin is missing: open the page in a browser"))
             if self.viewers >= MOST_VIEWERS:
-                why = _("{count} browsers are connected, and no more are let in").format(
+                why = _("{count} browsers are connected, and no more may connect").format(
                     count=self.viewers
                 )
                 return _said(HTTPStatus.SERVICE_UNAVAILABLE, why)

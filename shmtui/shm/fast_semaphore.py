@@ -60,7 +60,7 @@ def foreign_calls(address: int) -> tuple[Acquire, Release]:
 
 @cache
 def compiled() -> bool:
-    """Whether CPython's code is there, and does to a semaphore what it is used for."""
+    """Whether CPython's compiled calls exist, and were seen to post and take a semaphore."""
     if c.running_libc() is not c.Libc.GLIBC:
         return False
     scratch = (ctypes.c_uint32 * 8)()

@@ -199,8 +199,7 @@ def parse_fault(text: str) -> FaultOrder:
     steps = ", ".join(step_name(roles[0], step) for step in PROTOCOL_STEPS)
     raise ShmtuiError(
         _(
-            "{text!r} is no fault: give one of {names}, or die-at=STEP with {steps}; for one role "
-            "or worker only, put producer: or consumer2: before it"
+            "{text!r} is not a fault: give one of {names}, or die-at=STEP with {steps}; for one role or worker only, put producer: or consumer2: before it"
         ).format(text=text, names=names, steps=steps)
     )
 

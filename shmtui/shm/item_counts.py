@@ -110,12 +110,12 @@ class ExactCounts(msgspec.Struct, frozen=True):
 
     @property
     def cost(self) -> float:
-        """Of the hits, in per cent of a processor."""
+        """The cost of the hits in per cent of a processor."""
         return 100 * self.hits_per_s * self.hit_seconds
 
     @property
     def switch_cost(self) -> float:
-        """Of the context switches, in per cent of a processor, by a measured mean."""
+        """The cost of context switches in per cent of a processor, by a measured mean."""
         return 100 * self.switches_per_s * SWITCH_SECONDS
 
 

@@ -27,7 +27,7 @@ class Scalar(msgspec.Struct, frozen=True):
     size: int
 
 
-class Address(msgspec.Struct, frozen=True):
+class Pointer(msgspec.Struct, frozen=True):
     """A pointer, shown and never followed: it means something in one process only."""
 
     size: int = 8
@@ -40,7 +40,7 @@ class Text(msgspec.Struct, frozen=True):
 
 
 class Bytes(msgspec.Struct, frozen=True):
-    """Bytes of which nothing is known but how many they are."""
+    """Bytes of which only the number is known."""
 
     size: int
 
@@ -85,7 +85,7 @@ class Record(msgspec.Struct, frozen=True):
     size: int
 
 
-Shape = Scalar | Address | Text | Bytes | Bits | Array | Record
+Shape = Scalar | Pointer | Text | Bytes | Bits | Array | Record
 
 
 def decode(shape: Shape, raw: bytes, at: int, most: int = SHOWN_ELEMENTS) -> Value:
@@ -97,7 +97,7 @@ def decode(shape: Shape, raw: bytes, at: int, most: int = SHOWN_ELEMENTS) -> Val
         case Scalar(code):
             value: int | float | bool = struct.unpack_from("=" + code, raw, at)[0]
             return value
-        case Address():
+        case Pointer():
             return hex(int.from_bytes(own, _BYTE_ORDER))
         case Text():
             return own.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
@@ -123,7 +123,7 @@ def encode(shape: Shape, value: int, raw: bytearray, at: int) -> bool:
     match shape:
         case Scalar(code, size) if code in "fd":
             raw[at : at + size] = struct.pack("=" + code, float(value))
-        case Scalar("?") | Address() | Bits():
+        case Scalar("?") | Pointer() | Bits():
             return False
         case Scalar() | Bytes():
             width = min(shape.size, 8)
@@ -184,7 +184,7 @@ def shape_list(shape: Shape) -> list[Any]:
     match shape:
         case Scalar(code, size):
             return ["scalar", code, size]
-        case Address(size):
+        case Pointer(size):
             return ["address", size]
         case Text(size):
             return ["text", size]
@@ -206,7 +206,7 @@ def parse_shape(value: Any, depth: int) -> Shape:
         case ["scalar", str(code), int(size)] if code in _CODES and struct.calcsize(code) == size:
             return Scalar(code, size)
         case ["address", int(size)] if size == 8:
-            return Address(size)
+            return Pointer(size)
         case ["text", int(size)] if size >= 1:
             return Text(size)
         case ["bytes", int(size)] if size >= 1:

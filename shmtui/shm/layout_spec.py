@@ -201,12 +201,14 @@ def check(layout: Layout) -> None:
         except (ShmtuiError, UnicodeError):
             sound = False
         if not sound:
-            raise ValueError(_("not a layout: {name!a} is no semaphore's name").format(name=name))
+            raise ValueError(
+                _("not a layout: {name!a} is not the name of a semaphore").format(name=name)
+            )
 
 
 def _count(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 2**62:
-        raise ValueError(_("not a layout: {value!r} is no size").format(value=value))
+        raise ValueError(_("not a layout: {value!r} is not a size").format(value=value))
     return value
 
 

@@ -251,7 +251,7 @@ def open_readonly(path: str) -> int:
         try:
             mode = os.fstat(handle).st_mode
             if not stat.S_ISREG(mode):
-                text = _("{path} is not a regular file, so it is no segment")
+                text = _("{path} is not a regular file, so it is not a segment")
                 if stat.S_ISLNK(mode):
                     text = _("{path} is a symbolic link, not a segment")
                 raise ShmtuiError(text.format(path=path))

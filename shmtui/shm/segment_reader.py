@@ -141,12 +141,10 @@ class SegmentReader:
 
     @property
     def path(self) -> str:
-        """See `ByteSource`."""
         return self._source.path
 
     @property
     def note(self) -> str:
-        """See `ByteSource`."""
         return self._source.note
 
     def read_stable(self, spans: Sequence[Span]) -> tuple[list[bytes], bool]:

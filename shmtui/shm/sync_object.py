@@ -257,7 +257,7 @@ def _is_free(lock: int, fate: Robustness | None) -> int:
 
 
 def _robustness(lock: int, *, lost: bool) -> Robustness | None:
-    """What has become of a robust mutex. ``lost``: it has the mark of one that nobody can lock."""
+    """The state of a robust mutex. ``lost``: it is marked as one that nobody can lock."""
     if lost:
         return Robustness.NOT_RECOVERABLE
     died = lock & _OWNER_DIED and not lock & _TID
@@ -275,7 +275,7 @@ def why_not_unlocked(raw: bytes, libc: Libc) -> str:
         return _("it is musl's, whose words for that are not proved")
     kind = unpack_from("=I", raw, 16)[0]
     if kind & _ROBUST:
-        return _("it is robust, and to pass it on is left to the kernel")
+        return _("it is robust, and passing it on is left to the kernel")
     if kind & _INHERITS:
         return _(
             "it has priority inheritance: the kernel keeps its waiters, and passes it to none of "

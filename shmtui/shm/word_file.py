@@ -61,7 +61,7 @@ class WordFile:
         os.close(self._fd)
 
     def read(self, offset: int, size: int) -> bytes:
-        """So many bytes. ShmtuiError: the file ends before."""
+        """Read ``size`` bytes. ShmtuiError: the file ends before."""
         raw = os.pread(self._fd, size, offset)
         if len(raw) < size:
             text = _("{path} ends before its semaphore does: was it truncated?")

@@ -427,12 +427,11 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def action_copy(self) -> None:
         """Copy the chosen row: by OSC 52, and to a file, since not every terminal takes that."""
-        from shmtui.tui.copied import copy
+        from shmtui.tui.clipboard_file import copy
 
         copy(self)
 
     def action_columns(self) -> None:
-        """Choose the columns of the processes."""
         from shmtui.tui.draw.process_columns import COLUMNS
         from shmtui.tui.screens.columns import ColumnsScreen, TableColumns
 
@@ -470,7 +469,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         self._show()
 
     def action_filter(self) -> None:
-        from shmtui.tui.screens.filter import FilterScreen
+        from shmtui.tui.screens.text_screens import FilterScreen
 
         self.push_screen(FilterScreen(self.main.narrowed))
 

@@ -105,7 +105,9 @@ def _require_no_text(key: Key) -> None:
         wrong = _("{name}: {key} is typed into the filter of the list: give it another key")
         raise ShmtuiError(wrong.format(name=_label(key), key=spoken(typed[0])))
     if (key.where == ROWS or key.id == "dialog.close") and typed == keys:
-        wrong = _("{name}: {key} is typed where there is text: give it a key that is no letter too")
+        wrong = _(
+            "{name}: {key} is typed where there is text: give it a key that is not a letter as well"
+        )
         raise ShmtuiError(wrong.format(name=_label(key), key=spoken(typed[0])))
     answers = sorted(_ANSWERS & {*keys})
     if key.where in {ROWS, DIALOG} and answers:

@@ -66,7 +66,7 @@ USUAL: Final = Configuration()
 
 
 def read_configuration() -> Configuration:
-    """The user's own. ShmtuiError: it cannot be read, or says what it may not; the text has the file,
+    """The user's configuration. ShmtuiError: it cannot be read or is not valid; the text names the file,
     and the line or the key.
     """
     try:
@@ -89,7 +89,7 @@ def read_configuration() -> Configuration:
     try:
         return configured(tomllib.loads(text), path, kept)
     except (ValueError, RecursionError) as error:
-        wrong = _("{path} is no TOML: {why}; shmtui config prints a whole file")
+        wrong = _("{path} is not TOML: {why}; shmtui config prints a whole file")
         raise ShmtuiError(wrong.format(path=path, why=error)) from None
 
 
@@ -99,7 +99,7 @@ def _text(path: Path) -> str:
     with open(fd, "rb") as file:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
-            raise OSError(0, _("it is no file of at most 1 MiB"))
+            raise OSError(0, _("it is not a file of at most 1 MiB"))
         return file.read(_MOST_BYTES).decode("utf-8", "surrogateescape")
 
 
@@ -140,7 +140,7 @@ def keep_columns(name: str, columns: tuple[str, ...], configured: tuple[str, ...
     """The same of columns, unless the configuration names some."""
     if configured:
         same = columns == configured
-        return "" if same else _("the configuration has columns: those will be there the next time")
+        return "" if same else _("the configuration names columns: those are shown the next time")
     return keep(name, " ".join(columns))
 
 
@@ -215,7 +215,7 @@ def _theme(value: Any) -> str:
 def _rate(value: Any) -> float:
     least, most = _RATES
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        wrong = _("rate: {value!a} is no frame rate: give frames per second from 0.1 to 60")
+        wrong = _("rate: {value!a} is not a frame rate: give frames per second from 0.1 to 60")
         raise ShmtuiError(wrong.format(value=value))
     return float(value)
 
@@ -254,7 +254,7 @@ def _keys(section: str, value: Any) -> dict[str, tuple[str, ...]]:
         listed = keys if isinstance(keys, list) else [keys]
         names = [key_name(each) if isinstance(each, str) else None for each in listed]
         if not names or None in names:
-            wrong = _("{name}: {value!a} is no key: give one such as {examples}")
+            wrong = _("{name}: {value!a} is not a key: give one such as {examples}")
             examples, label = '"x" "X" "f5" "ctrl+k" "space"', f"{section}.{name}"
             raise ShmtuiError(wrong.format(name=label, value=keys, examples=examples))
         chosen[actions[name].id] = tuple(dict.fromkeys(each for each in names if each))

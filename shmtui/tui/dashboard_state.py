@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from shmtui.session.held_schedule import HeldSchedule
     from shmtui.session.live_source import LiveSource
     from shmtui.session.opener import Attachment, SegmentOpener
-    from shmtui.session.replay_source import Replayed, Shown
+    from shmtui.session.replay_source import Replayed, ShownFrame
     from shmtui.workers.supervisor import Supervisor
 
 _KNOWN_BY = {
@@ -251,7 +251,6 @@ class Dashboard:
             self.report(Severity.INFO, text.format(why=attachment.no_workers))
 
     def report(self, severity: Severity, text: str) -> None:
-        """Add an event."""
         self._event_log.add(Event(time.time(), severity, text))
 
     def sample(self) -> bool:
@@ -437,7 +436,7 @@ class Dashboard:
             self.sampler.count_exactly(on=not self.sampler.exact)
 
     def want_values(self, slots: int) -> None:
-        """Have the next samples carry the values of so many slots."""
+        """Have the next samples carry the values of ``slots`` slots."""
         if self.sampler is not None:
             least = 0 if self.recorder is None else RECORDED_SLOTS
             self.sampler.slots_shown = max(slots, least)
@@ -446,7 +445,7 @@ class Dashboard:
         """Read the bytes in view, by offset and length, where bytes are shown; None: none are."""
         snapshot = self.view.snapshot
         window = None
-        source: Sampler | Shown | None = None if self.replay is None else self.replay.shown
+        source: Sampler | ShownFrame | None = None if self.replay is None else self.replay.shown
         source = self.sampler if source is None else source
         if wanted is not None and source is not None and not snapshot.layout.slots:
             data, offset = source.read(*wanted), wanted[0]

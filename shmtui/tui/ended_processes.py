@@ -46,7 +46,6 @@ class EndedProcesses:
             del self._ended[key]
 
     def dismiss(self, processes: Iterable[Process]) -> None:
-        """Show these no more."""
         gone = frozenset(map(key_of, processes))
         self._dismissed |= gone
         for key in gone:

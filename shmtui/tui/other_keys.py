@@ -57,7 +57,7 @@ DIALOG_KEYS: Final = (
     _key(DIALOG, "kill", "K", N_("Kill it, after a question")),
     _key(DIALOG, "restart", "R", N_("Start the program anew whose output is shown")),
     _key(DIALOG, "next_program", "tab,right", N_("The output of the next program")),
-    _key(DIALOG, "program_before", "shift+tab,left", N_("The output of the one before")),
+    _key(DIALOG, "program_before", "shift+tab,left", N_("The output of the previous program")),
 )  # fmt: skip
 """Of dialogs."""
 

@@ -110,8 +110,8 @@ def arrange_held(
 
 
 def with_programs(boxes: Mapping[str, Region], height: int) -> Mapping[str, Region]:
-    """The boxes of a screen so high, with the programs that are stepped in the place of the throughput, and of
-    the lines that the processes below it can spare.
+    """The boxes of a screen of this height. The stepped programs take the place of the throughput, and the
+    lines that the processes below can spare.
 
     >>> with_programs(arrange(80, 24), 24)["programs"].height
     8

@@ -62,7 +62,7 @@ class Group(msgspec.Struct, frozen=True):
         return _sum(p.cpu for p in self.alive)
 
 
-class Member(msgspec.Struct, frozen=True):
+class GroupMember(msgspec.Struct, frozen=True):
     """A process under its group."""
 
     process: Process
@@ -73,7 +73,7 @@ class Member(msgspec.Struct, frozen=True):
         return self.process.pid
 
 
-Row = Group | Member
+Row = Group | GroupMember
 
 
 def table_rows(snapshot: Snapshot) -> tuple[Row, ...]:
@@ -95,7 +95,7 @@ def table_rows(snapshot: Snapshot) -> tuple[Row, ...]:
     rows: list[Row] = []
     for group in groups:
         rows.append(group)
-        rows += [Member(p, p is group.members[-1]) for p in group.members]
+        rows += [GroupMember(p, p is group.members[-1]) for p in group.members]
     return tuple(rows)
 
 
@@ -173,5 +173,5 @@ def narrowed(snapshot: Snapshot, wanted: str, order: str, *, backwards: bool = F
 
 def without_workers(rows: tuple[Row, ...]) -> bool:
     """Whether there are processes, and no worker of shmtui among them."""
-    origins = [row.process.origin for row in rows if isinstance(row, Member)]
+    origins = [row.process.origin for row in rows if isinstance(row, GroupMember)]
     return bool(origins) and Origin.WORKER not in origins

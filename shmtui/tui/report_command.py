@@ -15,7 +15,7 @@ from shmtui.monitor.sampler import Sampler
 from shmtui.recording.recorder import new_path
 from shmtui.recording.schema import Frame
 from shmtui.report.incident_markdown import incident_lines
-from shmtui.session import incident
+from shmtui.session import incident_report
 
 if TYPE_CHECKING:
     from shmtui.tui.app import DashboardApp
@@ -53,9 +53,9 @@ def _write(watched: Sampler, frames: list[Frame]) -> tuple[Path, Path]:
     with contextlib.closing(Sampler(watched.name, options, folder=watched.folder)) as sampler:
         sampler.sample()
         seconds = (last.monotonic_ns - first.monotonic_ns) / 1e9
-        found = incident.gather(sampler, last, seconds)
-        found, stretches = incident.with_bytes(sampler, found)
-        incident.write_capsule(capsule, frames, found, stretches)
+        found = incident_report.gather(sampler, last, seconds)
+        found, stretches = incident_report.with_bytes(sampler, found)
+        incident_report.write_capsule(capsule, frames, found, stretches)
     events = [event for frame in frames for event in frame.events][::-1]
-    incident.write_text(text, incident_lines(last, found, events))
+    incident_report.write_text(text, incident_lines(last, found, events))
     return text, capsule

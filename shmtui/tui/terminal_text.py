@@ -72,7 +72,7 @@ def between(segments: Iterable[Segment], first: int, last: int) -> Iterator[Segm
 
 
 def _part(text: str, low: int, high: int) -> str:
-    """The cells of a text from one on and before another.
+    """The cells of a text from ``low`` up to ``high``.
 
     >>> accent = chr(0x301)
     >>> _part("日本", 0, 2), _part("日本", 1, 3), len(_part(f"e{accent}a", 0, 1))
@@ -107,7 +107,7 @@ def codes_of(style: Style, system: ColorSystem) -> Codes:
 
 @lru_cache(1024)
 def _change(old: Codes, new: Codes) -> str:
-    r"""The sequence that goes over from one style to another.
+    r"""The escape sequence that changes one style into another.
 
     >>> _change(PLAIN, Codes("1", "31")), _change(Codes("1", "31"), Codes("1", "32"))
     ('\x1b[0;1;31m', '\x1b[32m')

@@ -281,7 +281,7 @@ class Interval:
         self._handle: asyncio.TimerHandle | None = None
 
     def start(self, seconds: float) -> None:
-        """Call it for the first time after so many seconds, in the event loop that runs."""
+        """Call it for the first time after ``seconds``, in the running event loop."""
         self.stop()
         self._due = asyncio.get_running_loop().time()
         self._call_in(seconds)

@@ -83,7 +83,7 @@ def starting_theme(environ: Mapping[str, str], colours: str | None, *wanted: str
 
 
 def adopt_theme(app: App[Any], colours: str | None, configuration: Configuration) -> None:
-    """Have an app that does not run yet start in the right theme for so many colours.
+    """Have an app that does not run yet start in the right theme for the terminal's number of colours.
 
     Setting ``theme`` parses every style sheet a second time, also before it runs: so its watcher is
     passed over where all that it does otherwise are classes. ShmtuiError: the configuration names a

@@ -32,7 +32,7 @@ class Orders:
         self._emit(severity, text.format(name=child.name, **fields))
 
     def _worker(self, pid: int, refusal: str) -> Child | None:
-        """The worker with that PID. Of a program of the user's ``refusal`` is said, and None."""
+        """The worker with that PID. None, and ``refusal`` is reported, for a program of the user's."""
         child = self._children.by_pid.get(pid)
         if child is None or not child.program:
             return child

@@ -46,8 +46,8 @@ def test_what_is_printed_is_a_configuration_in_which_all_is_as_usual(language: s
     [
         ("rate = = 4", "at line 1, column 8"),
         ("colums = 1", "did you mean columns?"),
-        ("rate = true", "rate: True is no frame rate"),
-        ("rate = nan", "rate: nan is no frame rate"),
+        ("rate = true", "rate: True is not a frame rate"),
+        ("rate = nan", "rate: nan is not a frame rate"),
         ('columns = ["nam"]', "columns: 'nam' is not known: did you mean name?"),
         ("columns = []", "columns: give a list"),
         ('process_columns = ["pod"]', "process_columns: 'pod' is not known: did you mean pid?"),
@@ -67,12 +67,12 @@ def test_what_is_printed_is_a_configuration_in_which_all_is_as_usual(language: s
         ('[dialog_keys]\nyes = "ctrl+c"', "dialog_keys.yes: ctrl+c is the key of keys.interrupt"),
         ('[dialog_keys]\nclose = "x"', "dialog_keys.close: x is typed where there is text"),
         ('[dialog_keys]\nyess = "x"', "dialog_keys: 'yess' is not known: did you mean yes?"),
-        ("[dialog_keys]\nyes = 3", "dialog_keys.yes: 3 is no key"),
+        ("[dialog_keys]\nyes = 3", "dialog_keys.yes: 3 is not a key"),
         ("list_keys = 3", "list_keys: give a table"),
-        ('[keys]\nkill = "hyper+x"', "keys.kill: 'hyper+x' is no key"),
+        ('[keys]\nkill = "hyper+x"', "keys.kill: 'hyper+x' is not a key"),
         ('"a\\u001b[31mb" = 1', r"'a\x1b[31mb' is not known"),
-        ("x = " + "[" * 5000, "is no TOML"),
-        ("\x00", "is no TOML"),
+        ("x = " + "[" * 5000, "is not TOML"),
+        ("\x00", "is not TOML"),
     ],
 )
 def test_what_is_wrong_is_one_line(file: Path, name: str, text: str, why: str) -> None:
@@ -221,7 +221,7 @@ def test_columns_that_are_chosen_are_there_the_next_time(file: Path, name: str) 
         terminal.press("\x1bOQ")
         terminal.wait_for("[x] user")
         terminal.press(" ", "\x1b")
-        terminal.wait_for("the configuration has columns")
+        terminal.wait_for("the configuration names columns")
         terminal.press("q")
         assert terminal.wait() == 0
 

@@ -11,20 +11,14 @@ from typing import Any
 
 import pytest
 
-from shmtui.shm.control_format import control_name
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment import NAME_MAX, segment_path
-from tests.program import HeadlessRun, run_shmtui, running, stat_json, worker_records
+from tests.program import HeadlessRun, gone, run_shmtui, running, stat_json, worker_records
 from tests.report.contract import check
 from tests.traces import SWEEPING
 from tests.waiting import PATIENCE, poll
 
 FULL_SPEED = ("--produce-rate", "max", "--consume-rate", "max")
-
-
-def gone(name: str) -> bool:
-    """Whether segment and control block have no name any more."""
-    return not any(Path(segment_path(n)).exists() for n in (name, control_name(name)))
 
 
 def until_moved(name: str, items: int, *arguments: str, workers: int = 2) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from shmtui.lessons.workspace import PREFIX
 from shmtui.procfs.maps import mapped_by
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 from tests.cli.test_help import completions
-from tests.program import run_shmtui, worker_records
+from tests.program import items_of, run_shmtui
 from tests.terminal import Terminal
 from tests.waiting import PATIENCE, poll
 
@@ -98,7 +98,7 @@ def test_a_lesson_is_as_its_text_says(lesson: Lesson) -> None:
         terminal.wait_for("What it is called")
         if lesson.name == "no-mutex":
             segment = f"/{PREFIX}{terminal.process.pid}"
-            poll(lambda: terminal.text and moved(segment) > 500, "some may be lost", LONG)
+            poll(lambda: terminal.text and items_of(segment) > 500, "some may be lost", LONG)
         for code in lesson.findings:
             if code != "items-lost":
                 terminal.wait_for(code, deadline=LONG)
@@ -190,11 +190,6 @@ def test_the_last_lesson_has_no_next() -> None:
     refused = run_shmtui("lab", "many", "--steps")
     assert refused.returncode == 2
     assert "leave out --steps" in refused.stderr
-
-
-def moved(segment: str) -> int:
-    """Items of all workers together."""
-    return sum(record.items for record in worker_records(segment))
 
 
 @pytest.mark.parametrize(("columns", "rows", "code"), [(80, 24, "en"), (50, 20, "pt")])

@@ -5,10 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import click
 import pytest
 
+from shmtui.cli.main import main
+from shmtui.cli.translation import COMMANDS
+from shmtui.errors import ShmtuiError
 from shmtui.sanitize import shell_word
 from shmtui.shm.segment import create_segment, segment_path, unlink_segment
 from tests.program import run_shmtui
@@ -201,3 +206,28 @@ def test_a_refusal_is_plain_with_json_too(name: str) -> None:
     refused(done)
     with pytest.raises(json.JSONDecodeError):
         json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("value", ["nan", "-nan", "inf", "-inf", "1e308"])
+def test_every_number_has_bounds(value: str) -> None:
+    """An option that takes 2 or 2.5 takes no number without an end, in any command."""
+    context = click.Context(main)
+    asked = 0
+    for name in COMMANDS:
+        command = main.get_command(context, name)
+        assert command is not None
+        for option in command.params:
+            if is_number(option):
+                asked += 1
+                with pytest.raises(click.BadParameter):
+                    option.type.convert(value, option, context)
+    assert asked > len(COMMANDS)
+
+
+def is_number(option: click.Parameter) -> bool:
+    """Whether an option takes a number."""
+    for number in ("2", "2.5", "100M", "2h"):
+        with suppress(click.BadParameter, ShmtuiError):
+            taken = option.type.convert(number, option, None)
+            return isinstance(taken, int | float) and not isinstance(taken, bool)
+    return False

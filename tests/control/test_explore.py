@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pytest
 
-from shmtui.control.scene import Scene
+from shmtui.control.shared_files import SharedFiles
 from shmtui.errors import ShmtuiError
 from shmtui.shm.segment import SHM_DIR, create_segment, unlink_segment
 from tests.compiling import require
@@ -214,7 +214,7 @@ def test_a_schedule_is_the_same_each_time(
     own.write_bytes(own.read_bytes() + b"\0")
     done = run_shmtui("explore", "--replay", str(file))
     assert done.returncode == 2
-    assert "is another program" in done.stderr
+    assert "is not the program" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -477,12 +477,12 @@ def test_names_in_a_shared_folder(name: str) -> None:
     create_segment(name, 64)
     other = f"{name}x"
     try:
-        scene = Scene(private=False)
+        files = SharedFiles(private=False)
         with pytest.raises(ShmtuiError, match="is there already"):
-            scene.note_name("shm_open", name.encode())
-        scene.note_name("shm_open", other.encode())
+            files.note_name("shm_open", name.encode())
+        files.note_name("shm_open", other.encode())
         create_segment(other, 64)
-        scene.close()
+        files.close()
         assert not Path(SHM_DIR, other[1:]).exists()
         assert Path(SHM_DIR, name[1:]).exists()
     finally:

@@ -125,7 +125,7 @@ def kill_at(name: str, step: Step) -> None:
 
 TAKE_A_PERMIT = """
 import sys
-from shmtui.shm.control_records import read_header
+from shmtui.shm.control_file import read_header
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import Ring
 from shmtui.shm.segment import map_segment
@@ -341,7 +341,7 @@ def test_a_child_that_was_forked_since_mutex_was_free_may_hold_it(forked_ns: int
     ]
     (finding,) = diagnose(seen).findings
     assert (finding.code, finding.certainty) == ("dead-holder", Certainty.LIKELY)
-    assert any("unless a child holds it" in e for e in finding.evidence)
+    assert any("unless it is held by a child" in e for e in finding.evidence)
 
 
 ROOTS = ("root's processes take no part (9 cannot be read)",)

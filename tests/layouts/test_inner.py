@@ -82,7 +82,7 @@ def test_the_only_ring_of_a_segment_is_found_inside_it(tmp_path: Path) -> None:
         ("segment.channel", "no member channel: it has version, channels, more"),
         ("segment.channels", r"has 3 of them: say which, as segment\.channels\[0\]"),
         ("segment.channels[3]", r"does not exist: channels has 3, from \[0\] to \[2\]"),
-        ("segment.version", "is no struct"),
+        ("segment.version", "is not a struct"),
         ("segment.channels[x]", "no member"),
         ("other.channels[0]", "no struct other"),
     ],
@@ -118,7 +118,7 @@ def test_slots_and_items_beside_a_header_refine_it(tmp_path: Path) -> None:
 
     assert refined(channels, slots=4).slots == 4
     assert refined(channels, item="float").item.name == "float"
-    with pytest.raises(ShmtuiError, match=r"has room for 6 slots of int32, and --slots says 7"):
+    with pytest.raises(ShmtuiError, match=r"has room for 6 slots of int32, but --slots says 7"):
         refined(channels, slots=7)
     with pytest.raises(ShmtuiError, match=r"items have 4 bytes, and --item double has 8"):
         refined(channels, item="double")
@@ -127,6 +127,6 @@ def test_slots_and_items_beside_a_header_refine_it(tmp_path: Path) -> None:
     assert (cut.slots, cut.item.size) == (5, 20)
     assert refined(pool, item="char[20]", slots=4).slots == 4
     with pytest.raises(
-        ShmtuiError, match=r"has room for 5 slots of char\[20\], and --slots says 6"
+        ShmtuiError, match=r"has room for 5 slots of char\[20\], but --slots says 6"
     ):
         refined(pool, item="char[20]", slots=6)

@@ -14,7 +14,7 @@ import pytest
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor import hit_costs
 from shmtui.monitor.sampler import Sampler
-from shmtui.monitor.store_counts import IndexCount, LapCount, Step, StoreReading
+from shmtui.monitor.store_counts import IndexCount, LapCount, StorePattern, StoreReading
 from shmtui.procfs.store_counter import hit_seconds, why_refused
 from shmtui.session.opener import Attachment
 from shmtui.shm.item_counts import ExactCounts, Method
@@ -341,14 +341,14 @@ def test_slots_that_the_kernel_writes_tell_nothing() -> None:
     assert laps.readings > 100
 
 
-@pytest.mark.parametrize("step", Step)
-def test_items_by_the_stores_into_an_index(step: Step) -> None:
+@pytest.mark.parametrize("step", StorePattern)
+def test_items_by_the_stores_into_an_index(step: StorePattern) -> None:
     """As many as an item takes; a reading between two stores of one item says nothing."""
     slots, hits, start = 5, 0, StoreReading(2, 0, 0, True, index=0)
     count = IndexCount(slots, start)
     for items in range(1, 60):
         at = (2 + items) % slots
-        hits += 1 + (not at) if step is Step.AGAIN_AT_ZERO else step
+        hits += 1 + (not at) if step is StorePattern.AGAIN_AT_ZERO else step
         reading = StoreReading(at, 0, 0, True, index=hits)
         count.add(reading)
     assert count.step is step

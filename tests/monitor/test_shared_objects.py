@@ -270,7 +270,7 @@ def test_ls_has_the_columns_that_are_asked_for(program: Program) -> None:
     done = run_shmtui("ls", "--columns", "name,colour")
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
-    assert "'colour' is no column: give some of name,kind" in done.stderr
+    assert "'colour' is not a column: give some of name,kind" in done.stderr
 
 
 def test_ls_in_groups(program: Program) -> None:

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import tty
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from tests.compiling import Compiler
@@ -71,12 +70,7 @@ class Peer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.process.kill()
         self.process.wait()
         os.close(self._master)

@@ -25,7 +25,7 @@ from tests.waiting import poll
 
 SLEEPER = """
 import sys, time
-from shmtui.shm.control_records import read_header
+from shmtui.shm.control_file import read_header
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import Ring
 from shmtui.shm.segment import map_segment

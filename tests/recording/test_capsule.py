@@ -30,8 +30,8 @@ from shmtui.report.recorded_text import as_recorded, recorded_json, recorded_lin
 from shmtui.report.snapshot_json import line, snapshot_json
 from shmtui.report.snapshot_text import check_lines, snapshot_lines
 from shmtui.sanitize import inert
-from shmtui.session.incident import write_capsule
-from shmtui.session.recorded_look import recorded_look
+from shmtui.session.incident_report import write_capsule
+from shmtui.session.recorded_segment import recorded_segment
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment_info import Slot
 from shmtui.snapshot import Origin, Snapshot
@@ -152,7 +152,7 @@ def test_several_members_and_several_capsules(whole: bytes, tmp_path: Path) -> N
 def used(path: Path) -> bool:
     """Read all of a capsule as the commands do; False: it was refused, in one line."""
     try:
-        look = recorded_look(path)
+        look = recorded_segment(path)
     except ShmtuiError as error:
         one_line(error)
         return False
@@ -261,7 +261,7 @@ def test_any_snapshot_is_told(snapshot: Snapshot, incident: Incident) -> None:
         for frames, its in (([frame], incident), redacted([frame], incident)):
             write_capsule(path, frames, replace(its, size=0, copied=0), force=True)
             try:
-                look = recorded_look(path)
+                look = recorded_segment(path)
             except ShmtuiError as error:
                 one_line(error)  # A time that no calendar has.
                 continue

@@ -243,7 +243,7 @@ def test_what_exists_is_kept(tmp_path: Path) -> None:
     RecordingWriter(path, force=True).close()
     assert not path.read_bytes()
     older_path(path).write_text("letter")
-    with pytest.raises(RecordingError, match="no recording"):
+    with pytest.raises(RecordingError, match="not a recording"):
         RecordingWriter(path, force=True, max_age=1.0)
     assert older_path(path).read_text() == "letter"
     os.mkfifo(tmp_path / "pipe")
@@ -329,7 +329,7 @@ def test_what_is_no_recording(tmp_path: Path, text: str) -> None:
     """Another file is refused."""
     path = tmp_path / "a.rec"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(RecordingError, match="no recording"):
+    with pytest.raises(RecordingError, match="not a recording"):
         Recording(path)
 
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from shmtui.repair.consent import Consent
+from shmtui.repair.follow_up import PrivateSleepers
 from shmtui.repair.item_count import held_permits
 from shmtui.repair.plan import Plan, Refusal, proposal_lines
 from shmtui.repair.planner import make_plan, with_deaths_seen
-from shmtui.repair.private_sleepers import PrivateSleepers
 from shmtui.repair.protocol_positions import Place, ProtocolPosition, eliminate, with_earlier
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutInfo, LayoutSource, Offsets, SegmentInfo, SemaphoreState

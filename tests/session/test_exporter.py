@@ -171,7 +171,7 @@ def test_no_file_is_replaced_that_is_none(tmp_path: Path) -> None:
     """Such as a device or a pipe, which root could replace."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(ShmtuiError, match="no file"):
+    with pytest.raises(ShmtuiError, match="not a file"):
         TextFile(pipe)
     with pytest.raises(ShmtuiError, match="cannot write"):
         TextFile(tmp_path / "nowhere" / "shm.prom")

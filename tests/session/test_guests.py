@@ -8,12 +8,12 @@ from shmtui.procfs.file_watch import CLOSED_WRITING, OPENED, FileWatch
 from shmtui.shm.control_format import Flags
 from shmtui.shm.segment import map_segment, segment_path
 from tests.conftest import MakeBuffer
-from tests.program import HeadlessRun, flags_of, run_shmtui, worker_records
+from tests.program import HeadlessRun, flags_of, items_of, run_shmtui
 from tests.waiting import poll
 
 GUEST = """
 import sys
-from shmtui.shm.control_records import read_header
+from shmtui.shm.control_file import read_header
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import Ring
 from shmtui.shm.segment import map_segment
@@ -51,11 +51,6 @@ def test_a_guest_is_noted_in_the_control_block_and_a_repair_is_none(name: str) -
         poll(lambda: items_of(name) > moved + 3, "samples were taken since")
         assert not flags_of(name) & Flags.GUESTS
         run.end()
-
-
-def items_of(name: str) -> int:
-    """Items of all workers together."""
-    return sum(record.items for record in worker_records(name))
 
 
 def test_a_writer_is_seen_once_it_is_gone(make_buffer: MakeBuffer) -> None:

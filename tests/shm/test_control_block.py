@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shmtui.errors import ControlBlockError, NameInUseError
 from shmtui.procfs.identity import own_identity
 from shmtui.shm.control_block import ControlBlock
+from shmtui.shm.control_file import read_header, trusted
 from shmtui.shm.control_format import (
     CAPACITY,
     HEADER_SIZE,
@@ -24,14 +25,7 @@ from shmtui.shm.control_format import (
     RecordState,
     control_name,
 )
-from shmtui.shm.control_records import (
-    ControlHeader,
-    WorkerRecord,
-    parse_header,
-    parse_records,
-    read_header,
-    trusted,
-)
+from shmtui.shm.control_records import ControlHeader, WorkerRecord, parse_header, parse_records
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
 from shmtui.shm.owned_buffer import OwnedBuffer

@@ -13,8 +13,9 @@ from shmtui.procfs.identity import own_identity
 from shmtui.shm import control_block
 from shmtui.shm import memory_fence as fence
 from shmtui.shm.control_block import ControlBlock, ControlRecord
+from shmtui.shm.control_file import open_control, read_block
 from shmtui.shm.control_format import VERSION, Field, Header, RecordState, control_name
-from shmtui.shm.control_records import open_control, parse_header, parse_records, read_block
+from shmtui.shm.control_records import parse_header, parse_records
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
 from shmtui.shm.owned_buffer import OwnedBuffer

@@ -22,12 +22,12 @@ from shmtui.shm.protocol import Role
 from shmtui.shm.segment import map_segment, unlink_segment
 from tests.chaos import Chaos
 from tests.joined import JoinedRing
-from tests.program import run_shmtui, worker_records
+from tests.program import gone, run_shmtui, worker_records
 from tests.soak.journal import Stage
 from tests.soak.screens import LOOKING, end, quiet, quit_by_key, used
 from tests.soak.verdicts import tell_recording
 from tests.terminal import Terminal
-from tests.test_chaos import at_rest, balance, gone, leave
+from tests.test_chaos import at_rest, balance, leave
 from tests.waiting import PATIENCE, poll
 
 _FORK: Final = multiprocessing.get_context("fork")

@@ -29,7 +29,7 @@ from shmtui.tui.draw.throughput import now_lines, throughput_lines
 from shmtui.tui.draw.title import title_line
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
 from shmtui.tui.keys import KEYS
-from shmtui.tui.process_rows import Member, table_rows
+from shmtui.tui.process_rows import GroupMember, table_rows
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.spans import Line, cells, clip, fit, fit_line, plain, width_of
 from shmtui.tui.status_line import status_word
@@ -306,9 +306,9 @@ def test_read_only_help_lists_nothing_that_changes_anything() -> None:
 def test_an_ended_process_says_how() -> None:
     """In the place of what it no longer does."""
     dead = process(2, Role.PRODUCER, state=ProcessState.ENDED, ending="killed by SIGKILL")
-    assert "killed by SIGKILL" in plain(row_line(Member(dead, True), 116, False, UNICODE))
+    assert "killed by SIGKILL" in plain(row_line(GroupMember(dead, True), 116, False, UNICODE))
     told = process(2, Role.PRODUCER, state=ProcessState.ENDED, ending=describe_exit(0), items=41)
-    row = plain(row_line(Member(told, True), 116, False, UNICODE))
+    row = plain(row_line(GroupMember(told, True), 116, False, UNICODE))
     assert row.count("ended") == 1
     assert "41" in row
 

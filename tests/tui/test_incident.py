@@ -10,7 +10,7 @@ from shmtui.recording.capsule import capsule_lines
 from shmtui.recording.incident import ProcessFacts, ThreadFacts
 from shmtui.recording.writer import RecordingWriter
 from shmtui.session.opener import Attachment
-from shmtui.session.recorded_look import recorded_look
+from shmtui.session.recorded_segment import recorded_segment
 from shmtui.session.replay_source import ReplaySource
 from shmtui.shm.protocol import Role
 from shmtui.tui.app import DashboardApp
@@ -42,7 +42,7 @@ async def test_the_key_writes_both_files(
     assert (text.suffix, capsule.suffix) == (".md", ".capsule")
     assert {file.stat().st_mode & 0o777 for file in (text, capsule)} == {0o600}
     assert text.read_text().startswith(f"# Incident report: `{name}`")
-    look = recorded_look(capsule)
+    look = recorded_segment(capsule)
     assert look.capsule
     assert look.snapshot.segment.name == name
     assert look.incident.copied == look.incident.size == 128

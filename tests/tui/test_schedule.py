@@ -152,7 +152,7 @@ def held(at: int, *, count: int = 60) -> Held:
                  (HOSTILE,) * 9, n == 0, (HOSTILE, "two") * 9)
         for n in range(4)
     )  # fmt: skip
-    return Held(steps, at, 2, 30, Finding("deadlock", HOSTILE * 9, 29), tasks, "P1")
+    return Held(steps, at, 30, Finding("deadlock", HOSTILE * 9, 29), tasks, "P1")
 
 
 def programs(held: Held, width: int, height: int, glyphs: Glyphs) -> list[Line]:

@@ -10,7 +10,7 @@ import pytest
 from shmtui.shm.segment_info import Slot
 from shmtui.shm.value import Fields, Value
 from shmtui.snapshot import Snapshot
-from shmtui.tui.draw.slot_values import Look, cell_text, columns_of, date_of, full_lines
+from shmtui.tui.draw.slot_values import cell_text, columns_of, date_of, full_lines
 from shmtui.tui.glyphs import ASCII, UNICODE
 from shmtui.tui.screens.slots import SlotsScreen
 from shmtui.tui.slot_reader import SlotReader
@@ -30,7 +30,7 @@ from shmtui.tui.app import DashboardApp  # isort: skip
 
 NEVER_HZ = 0.001
 SECOND = 1_700_000_000
-LOOK = Look(SECOND, 5000.0)
+READ_AT = 5000.0
 EVENT = Fields(
     (
         ("id", 7),
@@ -85,7 +85,7 @@ def test_a_value_in_full_has_a_line_for_each_member() -> None:
             ("t_ns", 4_999_500_000_000),
         )
     )
-    text = plain_text(full_lines(value, LOOK, 80, UNICODE))
+    text = plain_text(full_lines(value, READ_AT, 80, UNICODE))
     assert "299]" in text
     assert "\x1b" not in text
     assert "0010  10 11 12 13" in text

@@ -11,8 +11,8 @@ import pytest
 
 from shmtui.errors import ShmtuiError
 from shmtui.events import Severity
+from shmtui.shm.control_file import read_header
 from shmtui.shm.control_format import Field, RecordState
-from shmtui.shm.control_records import read_header
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import map_segment
 from shmtui.workers import supervisor as supervisor_module

@@ -305,7 +305,7 @@ def test_the_holder_is_a_child_that_was_never_seen(moving: Sampler) -> None:
     finding = poll(found, "it is found")
     assert finding.certainty is Certainty.LIKELY
     doubts = (
-        "unless a child holds it",
+        "unless it is held by a child",
         "unless a process took it and ended",
     )  # Or another test opened it.
     assert any(doubt in fact for doubt in doubts for fact in finding.evidence)

@@ -83,9 +83,9 @@ def _fits(s: Snapshot) -> bool:
 
 
 def unsignalled(history: History) -> Iterator[Finding]:
-    """All that there are wait for conditions, for good, and nothing moves: nobody is left to signal,
-    or a signal was lost. One that is awake may signal yet, and may have its reasons to let others
-    wait, as until the ring is half empty.
+    """Every process waits for a condition without a timeout, and nothing moves: nobody is left to signal,
+    or a signal was lost. A process that is awake may signal yet, and may let others wait on purpose,
+    such as until the ring is half empty.
     """
     now = history.now
     if not by_conditions(now) or now.count is None or not _fits(now) or now.hidden:

@@ -187,8 +187,7 @@ def _without_holder(held: HeldMutex) -> Finding:
     if witnessed and not history.workers_only and forked_since_free(history.now):
         doubts.append(
             _(
-                "unless a child holds it that was forked after mutex was seen free, and let go of the segment "
-                "at once: processes began meanwhile"
+                "unless it is held by a child that was forked after mutex was seen free and let go of the segment at once: processes have started since"
             )
         )
     if not (witnessed or history.workers_only):

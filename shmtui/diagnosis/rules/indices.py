@@ -148,7 +148,7 @@ def _words_known(s: Snapshot) -> bool:
 
 
 def _fits(s: Snapshot, items: int) -> bool:
-    """Whether the permits allow so many items; of an empty or a full ring the indices are equal."""
+    """Whether the permits allow this many items; the indices of an empty and of a full ring are equal."""
     deficit, slots = deficit_of(s), s.layout.slots
     if deficit is None:
         return True

@@ -18,7 +18,8 @@ _KNOWN: Final = (ProcessState.SPINNING, ProcessState.POLLING, ProcessState.ASLEE
 
 def judged(history: History) -> Iterator[str]:
     """What the samples showed, a clause each."""
-    now, fits = history.now, _items(history)
+    now = history.now
+    fits = [s.occupancy for s in history.snapshots if s.occupancy is not None]
     if fits and now.counts_on:
         yield _(
             "{in_} and {out} were {least} to {most} items apart, of {slots}, in {count} of {samples} "
@@ -156,10 +157,6 @@ def writers(s: Snapshot, index: str) -> tuple[Process, ...] | None:
     moves = rates.produced_per_s if produces else rates.consumed_per_s
     told = alone and s.elsewhere is None and moves and crew[0].role is Role.UNKNOWN
     return tuple(crew) if told else None
-
-
-def _items(history: History) -> list[int]:
-    return [s.occupancy for s in history.snapshots if s.occupancy is not None]
 
 
 def _moved(history: History) -> tuple[bool, bool]:

@@ -75,7 +75,7 @@ def _keys_of(where: str, view: ViewModel) -> list[Key]:
 
 
 def _fitting(keys: Iterable[Key], fits: Callable[[Sequence[Key]], bool]) -> list[Key]:
-    """The keys without those of the highest rank, so many that the others fit."""
+    """The keys that fit: those of the highest rank are left out first."""
     left = list(keys)
     while left and not fits(left):
         worst = max(key.rank for key in left)

@@ -11,7 +11,7 @@ from shmtui.report.segment_table import SORTS
 from shmtui.tui.object_rows import ORDERS, USUAL_COLUMNS
 
 
-class Column(msgspec.Struct, frozen=True):
+class ObjectColumn(msgspec.Struct, frozen=True):
     """A column: the name that ``--columns`` takes, its title, its width in cells, its alignment."""
 
     key: str
@@ -30,17 +30,17 @@ class Column(msgspec.Struct, frozen=True):
 COLUMNS: Final = {
     column.key: column
     for column in (
-        Column("name", N_("name"), 0),
-        Column("kind", N_("kind"), 8),
-        Column("size", N_("size"), 9, ">"),
-        Column("in-use", N_("in use"), 9, ">"),
-        Column("owner", N_("owner"), 8),
-        Column("mode", N_("mode"), 4),
-        Column("age", N_("age"), 6, ">"),
-        Column("mappers", N_("mapped by"), 24, narrow=16),
-        Column("waiting", N_("waiting"), 7, ">"),
-        Column("health", N_("health"), 12, narrow=8),
-        Column("looks", N_("looks like"), 0),
+        ObjectColumn("name", N_("name"), 0),
+        ObjectColumn("kind", N_("kind"), 8),
+        ObjectColumn("size", N_("size"), 9, ">"),
+        ObjectColumn("in-use", N_("in use"), 9, ">"),
+        ObjectColumn("owner", N_("owner"), 8),
+        ObjectColumn("mode", N_("mode"), 4),
+        ObjectColumn("age", N_("age"), 6, ">"),
+        ObjectColumn("mappers", N_("mapped by"), 24, narrow=16),
+        ObjectColumn("waiting", N_("waiting"), 7, ">"),
+        ObjectColumn("health", N_("health"), 12, narrow=8),
+        ObjectColumn("looks", N_("looks like"), 0),
     )
 }
 """By the names that ``--columns`` takes. The name comes first, and what it looks like last."""
@@ -52,7 +52,7 @@ _NAME_LEAST, _NAME_MOST, _LOOKS_LEAST = 16, 34, 18
 @lru_cache(maxsize=32)
 def columns_for(
     width: int, longest: int = 0, chosen: tuple[str, ...] = USUAL_COLUMNS
-) -> tuple[Column, ...]:
+) -> tuple[ObjectColumn, ...]:
     """The most useful of the chosen columns that fit; name and looks share what is left.
 
     ``longest``: how wide the longest name is. Names are often alike at the start, so other columns
@@ -70,12 +70,12 @@ def columns_for(
     wanted = min(max(longest, _NAME_LEAST), most)
     fixed = [key for key in chosen if key not in {"name", "looks"}]
 
-    def sized(*, narrow: bool) -> tuple[Column, ...]:
+    def sized(*, narrow: bool) -> tuple[ObjectColumn, ...]:
         """Those that are left."""
         found = (COLUMNS[key] for key in fixed)
         return tuple(replace(c, width=(narrow and c.narrow) or c.width) for c in found)
 
-    def room(columns: tuple[Column, ...]) -> int:
+    def room(columns: tuple[ObjectColumn, ...]) -> int:
         return width - sum(column.width + 2 for column in columns) - 2 * looks
 
     least = min(wanted, _NAME_MOST) + _LOOKS_LEAST * looks
@@ -101,7 +101,7 @@ def columns_for(
     )
 
 
-def column_at(x: int, columns: tuple[Column, ...]) -> Column | None:
+def column_at(x: int, columns: tuple[ObjectColumn, ...]) -> ObjectColumn | None:
     """The column at a cell of the titles; None beside them.
 
     >>> column = column_at(20, columns_for(48))

@@ -23,7 +23,7 @@ from shmtui.report.object_cells import (
 from shmtui.report.object_groups import GROUPINGS, ObjectGroup
 from shmtui.report.segment_table import COLUMNS as CELLS
 from shmtui.snapshot import Status
-from shmtui.tui.draw.object_columns import COLUMNS, Column
+from shmtui.tui.draw.object_columns import COLUMNS, ObjectColumn
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.object_rows import ORDERS, Change, GroupRow, ListChoices, ObjectRow, Row
 from shmtui.tui.spans import Line, Span, cells, line, wrapped
@@ -44,7 +44,9 @@ def _name(row: Row, glyphs: Glyphs) -> str:
     return name if row.last is None else f"{glyphs.last if row.last else glyphs.tee} {name}"
 
 
-def header_line(columns: tuple[Column, ...], width: int, glyphs: Glyphs, order: str = "") -> Line:
+def header_line(
+    columns: tuple[ObjectColumn, ...], width: int, glyphs: Glyphs, order: str = ""
+) -> Line:
     """The titles; that of the column that the rows are in the order of stands out."""
     spans = []
     for at, column in enumerate(columns):
@@ -54,7 +56,7 @@ def header_line(columns: tuple[Column, ...], width: int, glyphs: Glyphs, order: 
     return glyphs.clip_line(tuple(spans), width)
 
 
-def object_line(row: Row, columns: tuple[Column, ...], width: int, glyphs: Glyphs) -> Line:
+def object_line(row: Row, columns: tuple[ObjectColumn, ...], width: int, glyphs: Glyphs) -> Line:
     """A row. What cannot be attached to is dim, an orphan is marked, and so is what changed."""
     if isinstance(row, GroupRow):
         return _group_line(row, columns, width, glyphs)
@@ -81,7 +83,9 @@ def object_line(row: Row, columns: tuple[Column, ...], width: int, glyphs: Glyph
     return _cells_line(cells, width, glyphs)
 
 
-def _cell(row: ObjectRow, column: Column, columns: tuple[Column, ...], glyphs: Glyphs) -> str:
+def _cell(
+    row: ObjectRow, column: ObjectColumn, columns: tuple[ObjectColumn, ...], glyphs: Glyphs
+) -> str:
     if column.key == "name":
         return _name(row, glyphs)
     text = CELLS[column.key].text(row.each)
@@ -105,7 +109,9 @@ def _health_style(each: SharedObject) -> str:
     return "warn" if health_of(each) else "good" if judged_well(each) else "muted"
 
 
-def _group_line(row: GroupRow, columns: tuple[Column, ...], width: int, glyphs: Glyphs) -> Line:
+def _group_line(
+    row: GroupRow, columns: tuple[ObjectColumn, ...], width: int, glyphs: Glyphs
+) -> Line:
     """The line of a group: its sums in the columns of its objects, and its words behind the last."""
     group = row.group
     texts = {"name": _name(row, glyphs), "in-use": group.in_use}
@@ -121,7 +127,7 @@ def _group_line(row: GroupRow, columns: tuple[Column, ...], width: int, glyphs: 
     return glyphs.clip_line(line(("  ".join(parts), "title")), width)
 
 
-def _noted(row: ObjectRow, text: str, columns: tuple[Column, ...]) -> str:
+def _noted(row: ObjectRow, text: str, columns: tuple[ObjectColumn, ...]) -> str:
     """What it looks like, behind what no column says of it."""
     keys = {column.key for column in columns}
     if row.each.orphan and not {"mappers", "health"} & keys:

@@ -127,7 +127,7 @@ def _protocol(process: Process, glyphs: Glyphs, spaced: bool) -> Span:
     return Span(f"{' '.join(pips)}  {process.step}" if spaced else pips, style)
 
 
-class Column(msgspec.Struct, frozen=True):
+class ProcessColumn(msgspec.Struct, frozen=True):
     """One column: its title, its width in cells, its alignment, and its cell for a process."""
 
     title: str
@@ -137,10 +137,10 @@ class Column(msgspec.Struct, frozen=True):
     total: Callable[[Group, Glyphs], str] | None = None
 
 
-PID = Column("PID", 7, ">", lambda p, g: _muted(p.pid, f"{p.pid}", g))
-STATE = Column(N_("state"), 11, "<", _state)
-STATE_NARROW = Column(N_("state"), 10, "<", partial(_cause, long=False))
-STATE_LONG = Column(N_("state"), 20, "<", partial(_cause, long=True))
+PID = ProcessColumn("PID", 7, ">", lambda p, g: _muted(p.pid, f"{p.pid}", g))
+STATE = ProcessColumn(N_("state"), 11, "<", _state)
+STATE_NARROW = ProcessColumn(N_("state"), 10, "<", partial(_cause, long=False))
+STATE_LONG = ProcessColumn(N_("state"), 20, "<", partial(_cause, long=True))
 
 
 def _bound(text: str, value: float | None, whole: bool, glyphs: Glyphs) -> str:
@@ -148,18 +148,18 @@ def _bound(text: str, value: float | None, whole: bool, glyphs: Glyphs) -> str:
     return text if whole or value is None else glyphs.at_least + text
 
 
-BLOCKED = Column(N_("blocked on"), 12, "<", partial(_blocked, stuck="{on} {no}{stuck}"))
-BLOCKED_NARROW = Column(N_("blocked on"), 10, "<", partial(_blocked, stuck="{no} {on}"))
-BLOCKED_LONG = Column(N_("blocked on"), 18, "<", partial(_blocked, stuck=_LONG))
-TARGET = Column(N_("target/s"), 8, ">", _target)
-RATE = Column(
+BLOCKED = ProcessColumn(N_("blocked on"), 12, "<", partial(_blocked, stuck="{on} {no}{stuck}"))
+BLOCKED_NARROW = ProcessColumn(N_("blocked on"), 10, "<", partial(_blocked, stuck="{no} {on}"))
+BLOCKED_LONG = ProcessColumn(N_("blocked on"), 18, "<", partial(_blocked, stuck=_LONG))
+TARGET = ProcessColumn(N_("target/s"), 8, ">", _target)
+RATE = ProcessColumn(
     N_("rate/s"),
     8,
     ">",
     lambda p, g: Span(format_rate(p.rate, g), "text" if p.rate else "muted"),
     lambda group, g: _bound(format_rate(group.rate, g), group.rate, group.rate_is_whole, g),
 )
-ITEMS = Column(
+ITEMS = ProcessColumn(
     N_("items"),
     11,
     ">",
@@ -167,24 +167,26 @@ ITEMS = Column(
     lambda group, g: _bound(format_count(group.items, g), group.items, group.items_are_whole, g),
 )
 ITEMS_NARROW = replace(ITEMS, width=9)
-CPU = Column(
+CPU = ProcessColumn(
     "CPU", 6, ">", lambda p, g: Span(_cpu(p.cpu, g), "muted"), lambda group, g: _cpu(group.cpu, g)
 )
-LAST = Column(
+LAST = ProcessColumn(
     N_("last item"),
     11,
     ">",
     lambda p, g: _muted(p.last_item, format_value(p.last_item, g.ascii_only), g),
 )
-DOTS = Column(N_("protocol"), 8, "<", partial(_protocol, spaced=False))
-STEPS = Column(N_("protocol"), 23, "<", partial(_protocol, spaced=True))
-USER = Column(N_("user"), 8, "<", lambda p, g: _muted(p.user, g.inert(p.user or ""), g))
-THREADS = Column(N_("threads"), 7, ">", lambda p, g: _muted(p.threads, f"{p.threads}", g))
-SINCE = Column(N_("since"), 11, "<", lambda p, g: _muted(p.since, format_date(p.since or 0), g))
-LIBC = Column("libc", 5, "<", lambda p, g: _muted(p.libc, f"{p.libc}", g))
-WHOSE = Column(N_("whose"), 7, "<", _whose)
+DOTS = ProcessColumn(N_("protocol"), 8, "<", partial(_protocol, spaced=False))
+STEPS = ProcessColumn(N_("protocol"), 23, "<", partial(_protocol, spaced=True))
+USER = ProcessColumn(N_("user"), 8, "<", lambda p, g: _muted(p.user, g.inert(p.user or ""), g))
+THREADS = ProcessColumn(N_("threads"), 7, ">", lambda p, g: _muted(p.threads, f"{p.threads}", g))
+SINCE = ProcessColumn(
+    N_("since"), 11, "<", lambda p, g: _muted(p.since, format_date(p.since or 0), g)
+)
+LIBC = ProcessColumn("libc", 5, "<", lambda p, g: _muted(p.libc, f"{p.libc}", g))
+WHOSE = ProcessColumn(N_("whose"), 7, "<", _whose)
 _WIDE = (PID, STATE, BLOCKED, TARGET, RATE, ITEMS, CPU, LAST)
-_CHOICES: tuple[tuple[Column, ...], ...] = (
+_CHOICES: tuple[tuple[ProcessColumn, ...], ...] = (
     (*_WIDE, USER, THREADS, SINCE, STEPS),
     (*_WIDE, STEPS),
     (*_WIDE, DOTS),
@@ -197,7 +199,7 @@ _CHOICES: tuple[tuple[Column, ...], ...] = (
     (STATE_NARROW, RATE),
     (STATE_NARROW,),
 )
-_FOREIGN: tuple[tuple[Column, ...], ...] = (
+_FOREIGN: tuple[tuple[ProcessColumn, ...], ...] = (
     (PID, STATE, BLOCKED_LONG, USER, THREADS, CPU, SINCE, LIBC, WHOSE),
     (PID, STATE, BLOCKED_LONG, USER, THREADS, CPU, SINCE),
     (PID, STATE, BLOCKED_LONG, USER, CPU),
@@ -207,7 +209,7 @@ _FOREIGN: tuple[tuple[Column, ...], ...] = (
     (STATE_NARROW,),
 )
 """For processes that count no items: columns from /proc."""
-COLUMNS: dict[str, Column] = dict(
+COLUMNS: dict[str, ProcessColumn] = dict(
     zip(
         PROCESS_COLUMNS,
         (
@@ -238,9 +240,9 @@ _NAME_LEAST, _NAME_MOST = 12, 34
 class Table(msgspec.Struct, frozen=True):
     """The columns that fit a width, in their order; ``name`` takes what is left."""
 
-    before: tuple[Column, ...]
+    before: tuple[ProcessColumn, ...]
     name: int
-    after: tuple[Column, ...]
+    after: tuple[ProcessColumn, ...]
     gap: str
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from shmtui.i18n import _
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, step_name
 from shmtui.snapshot import Process, ProcessState, word
-from shmtui.tui.draw.process_columns import INDENT, ROLE_STYLES, Column, Table, table_for
+from shmtui.tui.draw.process_columns import INDENT, ROLE_STYLES, ProcessColumn, Table, table_for
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.process_rows import Group, Row
 from shmtui.tui.spans import Line, Span, width_of
@@ -75,7 +75,7 @@ def _group(group: Group, table: Table, glyphs: Glyphs) -> list[Span]:
 
 
 def _member(process: Process, last: bool, table: Table, glyphs: Glyphs) -> list[Span]:
-    def cells(columns: Iterable[Column]) -> list[Span]:
+    def cells(columns: Iterable[ProcessColumn]) -> list[Span]:
         made = [(column, *column.cell(process, glyphs)) for column in columns]
         return [Span(glyphs.fit(text, c.width, c.align), style) for c, text, style in made]
 

@@ -111,7 +111,7 @@ def grid_lines(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
 
 
 def list_columns(slots: int, width: int, rows: int) -> int:
-    """The fewest columns that hold all slots in so many rows.
+    """The fewest columns that hold all slots in ``rows`` rows.
 
     >>> list_columns(5, 60, 7), list_columns(12, 70, 7), list_columns(100, 40, 7)
     (1, 2, 1)

@@ -44,13 +44,6 @@ _ROW: Final = 16
 """Bytes in a line."""
 
 
-class Look(msgspec.Struct, frozen=True):
-    """When a value was read, in seconds: since the epoch, and by CLOCK_MONOTONIC."""
-
-    epoch: float
-    monotonic: float
-
-
 def members(value: Value) -> tuple[tuple[str, Value], ...]:
     """The members of a struct by their paths; any other value is one without a name.
 
@@ -115,7 +108,7 @@ def date_text(epoch: float, *, year: bool = True) -> str:
     return (text if year else text[5:]) + rest
 
 
-def _explained(name: str, value: Value, look: Look) -> str:
+def _explained(name: str, value: Value, read_at: float) -> str:
     """What a number stands for if it is a time; empty: it is not known to be one."""
     date = date_of(name, value)
     if date is not None:
@@ -125,9 +118,9 @@ def _explained(name: str, value: Value, look: Look) -> str:
         words = [_SUFFIXES.get(w, w) for w in re.findall("[a-z]+", name.lower())]
         unit = next((word for word in words if word in {"ns", "us", "ms"}), None)
         seconds = None if unit is None else value / _UNITS[unit]
-    if seconds is None or not look.monotonic - _LATELY <= seconds <= look.monotonic:
+    if seconds is None or not read_at - _LATELY <= seconds <= read_at:
         return ""
-    ago = look.monotonic - seconds
+    ago = read_at - seconds
     text = f"{ago:.3f} s" if ago < 60 else format_uptime(ago)
     return _("if CLOCK_MONOTONIC: {time} before this look").format(time=text)
 
@@ -182,13 +175,13 @@ def value_spans(value: Value, columns: Columns, style: str, glyphs: Glyphs) -> I
         yield Span("  " + glyphs.fit(text, width, ">" if number else "<"), style)
 
 
-def full_lines(value: Value, look: Look, width: int, glyphs: Glyphs) -> list[Line]:
-    """A value in full: a member a line, what is in it indented."""
-    return list(_lines("", value, look, width, glyphs, 0))
+def full_lines(value: Value, read_at: float, width: int, glyphs: Glyphs) -> list[Line]:
+    """A value in full: a member a line, what is in it indented. ``read_at``: seconds of CLOCK_MONOTONIC."""
+    return list(_lines("", value, read_at, width, glyphs, 0))
 
 
 def _lines(
-    name: str, value: Value, look: Look, width: int, glyphs: Glyphs, indent: int
+    name: str, value: Value, read_at: float, width: int, glyphs: Glyphs, indent: int
 ) -> Iterator[Line]:
     label = " " * indent + (glyphs.inert(name) + "  " if name else "")
     inside = _inside(value)
@@ -198,9 +191,9 @@ def _lines(
         longest = max((cells(each) for each, _part in inside), default=0)
         for each, part in inside:
             padded = f"{each:<{min(longest, WIDEST)}}" if _inside(part) is None else each
-            yield from _lines(padded, part, look, width, glyphs, indent + 2 * bool(name))
+            yield from _lines(padded, part, read_at, width, glyphs, indent + 2 * bool(name))
         return
-    explained = _explained(name, value, look)
+    explained = _explained(name, value, read_at)
     if isinstance(value, bytes):
         texts = list(_bytes_lines(value))
     else:

@@ -16,7 +16,7 @@ LEAST = 10
 """Cells of the shortest bar."""
 
 
-class TimeBar(msgspec.Struct, frozen=True):
+class TimeBarLine(msgspec.Struct, frozen=True):
     """The line, and the cells of its bar, which stand for the time line."""
 
     line: Line
@@ -24,12 +24,12 @@ class TimeBar(msgspec.Struct, frozen=True):
     cells: int
 
 
-def time_bar(replay: Replay, wall: float, width: int, glyphs: Glyphs) -> TimeBar:
+def time_bar(replay: Replay, wall: float, width: int, glyphs: Glyphs) -> TimeBarLine:
     """The line ``width`` cells wide; ``wall`` is the frame's time in seconds since the epoch. What is least
     of use is left out first.
     """
     if replay.wrong:
-        return TimeBar(
+        return TimeBarLine(
             glyphs.fit_line(line((f" {glyphs.inert(replay.wrong)}", "bad")), width), 0, 0
         )
     count = _("{at} of {all}").format(
@@ -46,11 +46,13 @@ def time_bar(replay: Replay, wall: float, width: int, glyphs: Glyphs) -> TimeBar
     start = width_of(line(*left))
     cells = width - width_of(line(*left, *right))
     if cells < 1:
-        return TimeBar(glyphs.fit_line(line(*left), width), 0, 0)
-    return TimeBar(line(*left, *_bar(replay, cells, glyphs), *right), start, cells)
+        return TimeBarLine(glyphs.fit_line(line(*left), width), 0, 0)
+    return TimeBarLine(line(*left, *_bar(replay, cells, glyphs), *right), start, cells)
 
 
-def pair_bars(comparison: Comparison, width: int, glyphs: Glyphs) -> tuple[TimeBar, TimeBar]:
+def pair_bars(
+    comparison: Comparison, width: int, glyphs: Glyphs
+) -> tuple[TimeBarLine, TimeBarLine]:
     """A line for each of two recordings, their bars on one time line below each other."""
     first, second = comparison.sides
     replay = first.replay
@@ -65,7 +67,7 @@ def pair_bars(comparison: Comparison, width: int, glyphs: Glyphs) -> tuple[TimeB
     if cells < LEAST:
         right, cells = 0, max(0, width - width_of(heads[0]))
     bars = [
-        TimeBar(
+        TimeBarLine(
             glyphs.fit_line(line(*head, *_bar(side.replay, cells, glyphs),
                                  *(glyphs.fit_line(end, right) if right else ())), width),
             width_of(head), cells,
@@ -74,7 +76,7 @@ def pair_bars(comparison: Comparison, width: int, glyphs: Glyphs) -> tuple[TimeB
     ]  # fmt: skip
     if replay.wrong:
         wrong = glyphs.fit_line(line((f" {glyphs.inert(replay.wrong)}", "bad")), width)
-        bars[0] = TimeBar(wrong, 0, 0)
+        bars[0] = TimeBarLine(wrong, 0, 0)
     return bars[0], bars[1]
 
 

@@ -154,7 +154,6 @@ class HoldersScreen(Dialog[None]):
         self.action_end()
 
     def action_end(self, kill: bool = False) -> None:
-        """Ask whether the chosen process shall end."""
         holder, view = self._panel.chosen, self._panel.view
         if holder is None:
             return

@@ -123,7 +123,7 @@ class LogPanel(MovingPanel):
         return max(1, self.inner_size[1] - _FIXED - 1)
 
     def action_move(self, by: int) -> None:
-        """So many lines down; at the end it follows again."""
+        """Scroll down; at the end it follows again."""
         log = self._chosen_log()
         if log is not None:
             to = max(_lost(log), self._first(log) + by)

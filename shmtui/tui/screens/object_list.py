@@ -10,7 +10,7 @@ from shmtui.monitor.shared_object import Judged, SharedObject, Survey
 from shmtui.report.segment_table import totals_line
 from shmtui.snapshot import Health
 from shmtui.tui.draw.keys import list_footer
-from shmtui.tui.draw.object_columns import Column, column_at, columns_for
+from shmtui.tui.draw.object_columns import ObjectColumn, column_at, columns_for
 from shmtui.tui.draw.picker import (
     CHANGE_STYLES,
     filter_line,
@@ -84,7 +84,6 @@ class PickerPanel(FilterPanel[Row]):
             self.action_open()
 
     def judge(self, health: dict[Judged, Health]) -> None:
-        """Show what is judged of the rings."""
         if self._listed.judge(health):
             self._filter(quiet=True)
 
@@ -104,7 +103,6 @@ class PickerPanel(FilterPanel[Row]):
             super().action_open()
 
     def action_order(self, by: int) -> None:
-        """Take the next order, or the one before."""
         self._take_order(ORDERS[(ORDERS.index(self._choices.order) + by) % len(ORDERS)])
 
     def _take_order(self, order: str) -> None:
@@ -112,13 +110,12 @@ class PickerPanel(FilterPanel[Row]):
         self._filter()
 
     def action_group(self, by: int) -> None:
-        """Take the next grouping, or the one before."""
         at = GROUP_CYCLE.index(self._choices.group) + by
         self._choices.group = GROUP_CYCLE[at % len(GROUP_CYCLE)]
         self._filter()
 
-    def columns(self, width: int) -> tuple[Column, ...]:
-        """The chosen columns that fit into so many cells."""
+    def columns(self, width: int) -> tuple[ObjectColumn, ...]:
+        """The chosen columns that fit into ``width`` cells."""
         return columns_for(width, self._longest, self._choices.columns)
 
     def switch_column(self, name: str) -> None:

@@ -139,7 +139,7 @@ class PickerScreen(AttachDialog):
             return
         target = each.target
         if not each.orphan:
-            self._panel.say(_("{name} is no orphan: it stays").format(name=target), "bad")
+            self._panel.say(_("{name} is not an orphan: it stays").format(name=target), "bad")
             return
 
         def answered(sure: bool | None) -> None:

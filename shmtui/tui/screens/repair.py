@@ -32,7 +32,7 @@ class RepairScreen(Dialog[None]):
     def __init__(
         self, repairer: Repairer, report: Callable[[Severity, str], None], view: ViewModel
     ) -> None:
-        """``report`` gets an event about what came of it."""
+        """``report`` gets an event about the outcome."""
         closes = view.naming(_("{close} closes"))
         self._panel = TextPanel(_("Repair"), self._lines, closes, view)
         super().__init__(self._panel)

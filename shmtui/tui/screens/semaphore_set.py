@@ -6,7 +6,7 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.monitor.semaphore_set import look_at_set
-from shmtui.report.set_text import set_lines
+from shmtui.report.semaphore_set_text import set_lines
 from shmtui.tui.screens.text_screens import DetailScreen
 from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel

@@ -13,7 +13,6 @@ from shmtui.snapshot import Snapshot
 from shmtui.tui.draw.ring_strip import index_mark
 from shmtui.tui.draw.slot_values import (
     Columns,
-    Look,
     columns_of,
     full_lines,
     header_spans,
@@ -54,7 +53,6 @@ class SlotsPanel(ChoicePanel[int]):
         self.at = view.snapshot.slot_out or 0
 
     def show(self, view: ViewModel) -> None:
-        """Follow the ring."""
         self.items = range(view.snapshot.layout.slots)
         super().show(view)
 
@@ -62,7 +60,6 @@ class SlotsPanel(ChoicePanel[int]):
         return self.view.snapshot.monotonic_ns, self.items, self.at, self._shift
 
     def action_shift(self, by: int) -> None:
-        """Scroll the columns."""
         longest = len(self._columns.names) + self._shift - 1
         self._shift = max(0, min(self._shift + by, longest))
         self.draw()
@@ -140,9 +137,8 @@ def slot_text(slot: Slot, note: str, snapshot: Snapshot, width: int, glyphs: Gly
         facts.append(_("out: the next one to be read"))
     if slot.index == snapshot.slot_in:
         facts.append(_("in: the next one to be written"))
-    look = Look(snapshot.time, snapshot.monotonic_ns / 1e9)
     rows = wrapped(f" {glyphs.dot} ".join(facts), width, "muted")
     if slot.value is None:
         return [*rows, (), *wrapped(_("its value is not known"), width, "warn")]
-    rows += [(), *full_lines(slot.value, look, width, glyphs)]
+    rows += [(), *full_lines(slot.value, snapshot.monotonic_ns / 1e9, width, glyphs)]
     return [*rows, (), *wrapped(note, width, "muted")] if note else rows

@@ -1,8 +1,8 @@
-"""Small dialogs: help, a finding or process in full, the question before a kill, an offset."""
+"""Small dialogs: help, a finding or process in full, the question before a kill, an offset, a filter."""
 
 import signal
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import BindingType
@@ -14,7 +14,7 @@ from shmtui.tui.screens.dialog import Dialog, Typed, TypingDialog
 from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.bindings import binding
-from shmtui.tui.widgets.moving_panels import TextPanel
+from shmtui.tui.widgets.moving_panels import NarrowedPanel, TextPanel
 from shmtui.tui.widgets.panel import Content, Panel
 
 
@@ -187,3 +187,43 @@ class OffsetScreen(TypingDialog[int | None]):
         except ValueError as error:
             panel.wrong = str(error)
             panel.draw()
+
+
+class FilterField(Typed, Panel, can_focus=True):
+    """The words that rows have to have."""
+
+    title = N_("Filter")
+
+    def __init__(self, narrowed: NarrowedPanel[Any]) -> None:
+        super().__init__(narrowed.view)
+        self._narrowed = narrowed
+        self.typed = narrowed.words
+
+    def _depends_on(self) -> object:
+        return self.typed
+
+    def _content(self, _width: int, _height: int) -> Content:
+        glyphs = self.view.glyphs
+        row = line((glyphs.inert(self.typed), "strong"), (glyphs.full, "accent"))
+        return Content([row], self.view.naming(_("{open} keeps it, {close} shows all rows")))
+
+    def write(self, text: str) -> None:
+        self.typed = text
+        self._narrowed.narrow(text)
+        self.draw()
+
+
+class FilterScreen(TypingDialog[None]):
+    """Filters the rows of a panel, which stays in view."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        binding("rows.open", "dismiss(None)"),
+        binding("dialog.close", "all_rows"),
+    ]
+
+    def __init__(self, narrowed: NarrowedPanel[Any]) -> None:
+        super().__init__(FilterField(narrowed))
+
+    def action_all_rows(self) -> None:
+        self._field.write("")
+        self.dismiss(None)

@@ -6,8 +6,8 @@ from shmtui.tui.other_keys import BY_ID
 
 
 def binding(key_id: str, action: str, *, letters: bool | None = None) -> Binding:
-    """The binding of a key of `shmtui.tui.other_keys`; ``letters``: of those of its keys alone that are
-    letters, or of the others.
+    """The binding of a key of `shmtui.tui.other_keys`; ``letters``: only its keys that are letters,
+    or only the others.
     """
     keys = BY_ID[key_id].keys.split(",")
     if letters is not None:

@@ -102,7 +102,7 @@ class BytesPanel(MovingPanel):
         self.post_message(self.Moved())
 
     def action_move(self, by: int) -> None:
-        """So many rows down; the end is where the rows of the start come out."""
+        """Scroll ``by`` rows down; ``FAR``: to the end, in rows that begin at multiples of their length."""
         height, per_row = self.inner_size[1], self._per_row
         phase = 0 if by == FAR else self._first % per_row
         lowest = last_first(self._length, per_row, height, phase)

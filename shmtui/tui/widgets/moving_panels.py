@@ -58,11 +58,11 @@ class MovingPanel(Panel, can_focus=True):
         return max(1, self.inner_size[1] - 1)
 
     def action_move(self, by: int) -> None:
-        """Go so many rows down; up where it is negative."""
+        """Go ``by`` rows down; up where it is negative."""
         raise NotImplementedError
 
     def action_page(self, by: int) -> None:
-        """Go so many screenfuls down."""
+        """Go ``by`` screenfuls down."""
         self.action_move(by * self._page_rows)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -134,12 +134,10 @@ class CursorPanel(MovingPanel, Generic[Item]):
 
     @property
     def chosen(self) -> Item | None:
-        """What the cursor is on."""
         return self.items[self.at] if self.at < len(self.items) else None
 
     @property
     def _count(self) -> int:
-        """How many rows there are, in view or not."""
         return len(self.items)
 
     # For the subclass.
@@ -230,7 +228,7 @@ class NarrowedPanel(CursorPanel[Item], Generic[Item]):
 
     @property
     def orders(self) -> tuple[str, ...]:
-        """The names of those that there are; the first is the usual one."""
+        """The names of the orders; the first is the usual one."""
         raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's
@@ -249,13 +247,11 @@ class NarrowedPanel(CursorPanel[Item], Generic[Item]):
         raise NotImplementedError
 
     def next_order(self) -> None:
-        """Sort the rows in the next order."""
         orders = self.orders
         after = orders.index(self.order) + 1 if self.order in orders else 0
         self._sort(orders[after % len(orders)])
 
     def reverse_order(self) -> None:
-        """Sort the rows the other way round."""
         self._sort(self.order, backwards=not self.backwards)
 
     def sort_by(self, order: str) -> None:

@@ -13,7 +13,7 @@ from shmtui.tui.draw.processes import header_line, protocol_lines, row_line, tit
 from shmtui.tui.process_rows import (
     PROCESS_ORDERS,
     PRODUCERS,
-    Member,
+    GroupMember,
     Row,
     RowKey,
     narrowed,
@@ -82,7 +82,6 @@ class ProcessesPanel(NarrowedPanel[Row]):
         return places if self.inner_size[1] > len(places) + 3 else []
 
     def shown_columns(self) -> tuple[str, ...]:
-        """The columns that there is room for now."""
         return table_for(self.inner_size[0], self._foreign, self.columns).keys
 
     def switch_column(self, name: str) -> None:
@@ -119,7 +118,7 @@ class ProcessesPanel(NarrowedPanel[Row]):
 
     def action_open(self) -> None:
         """Show the chosen process in full, as it is now; nothing for a group."""
-        if isinstance(self.chosen, Member):
+        if isinstance(self.chosen, GroupMember):
             # Opens rarely, and the first frame does not wait for it.
             from shmtui.tui.draw.process_details import details_now, details_then  # noqa: PLC0415
 

@@ -18,7 +18,7 @@ class StepsPanel(MovingPanel):
 
     @dataclass
     class Moved(Message):
-        """The programs are to take so many steps on, or back."""
+        """The user asks for this many steps on, or back."""
 
         by: int
 

@@ -1,4 +1,4 @@
-"""What an execution shows beyond its findings: rounds, items and their order, who waits by looking."""
+"""What an execution shows beyond its findings: rounds, items and their order, who waits busily."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

@@ -4,6 +4,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from shmtui.procfs.process import owner_of, read_stat
+
 
 def taken(pid: int) -> dict[str, int]:
     """Threads, and bytes of its own and of shared memory, of a process."""
@@ -38,9 +40,6 @@ def used(folder: Path) -> int:
 
 def threads_of_user() -> int:
     """Threads of this user's processes: what RLIMIT_NPROC counts."""
-    count = 0
-    for name in os.listdir("/proc"):
-        with contextlib.suppress(OSError):
-            if name.isdecimal() and Path("/proc", name).stat().st_uid == os.getuid():
-                count += taken(int(name))["Threads"]
-    return count
+    pids = [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    stats = [read_stat(pid) for pid in pids if owner_of(pid) == os.getuid()]
+    return sum(stat.threads for stat in stats if stat is not None)

@@ -1,4 +1,4 @@
-"""What a reader keeps of members that it has read, the least recently used of it given up first."""
+"""A cache of what was read of a recording's members: the least recently used is dropped first."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
+class MemberCache(Generic[T]):
     """Values by member: ``most`` of them, and of ``heaviest`` weight together, but always the last.
 
-    >>> kept = Kept[str](2, 10)
+    >>> cache = MemberCache[str](2, 10)
     >>> for member, weight in ((1, 4), (2, 4), (3, 4), (4, 20)):
-    ...     kept.add(member, "x", weight)
-    ...     print(*kept)
+    ...     cache.add(member, "x", weight)
+    ...     print(*cache)
     1
     1 2
     2 3
@@ -40,7 +40,6 @@ class Kept(Generic[T]):
         return found[0]
 
     def add(self, member: int, value: T, weight: int) -> None:
-        """Keep the value of a member that has none."""
         self._values[member] = value, weight
         self._weight += weight
         while len(self) > 1 and (len(self) > self._most or self._weight > self._heaviest):

@@ -17,7 +17,7 @@ attached_here: Final[set[int]] = set()
 """The numbers of the segments that this process has attached so: it is none of their users."""
 
 
-class Attachment:
+class SystemVAttachment:
     """A segment of ``size`` bytes while it is attached. PermissionError: this user may not read it.
     OSError: it is gone, or cannot be attached.
     """

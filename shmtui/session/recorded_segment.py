@@ -16,10 +16,9 @@ from shmtui.snapshot import Snapshot
 _LONGEST_HOST: Final = 256
 
 
-class RecordedLook(msgspec.Struct, frozen=True):
+class RecordedSegment(msgspec.Struct, frozen=True):
     """What was last seen of a segment, by a file."""
 
-    path: Path
     snapshot: Snapshot
     events: tuple[Event, ...]
     """The newest first."""
@@ -31,7 +30,7 @@ class RecordedLook(msgspec.Struct, frozen=True):
     """What is not read of the file, and why; empty where it is whole."""
 
 
-def recorded_look(path: Path) -> RecordedLook:
+def recorded_segment(path: Path) -> RecordedSegment:
     """The last look in a file. RecordingError: it cannot be read, is none, or is damaged."""
     with contextlib.closing(Recording(path)) as recording:
         last = len(recording) - 1
@@ -47,6 +46,6 @@ def recorded_look(path: Path) -> RecordedLook:
                 time=snapshot.time,
                 seconds=round(recording.index.length, 2),
             )
-        return RecordedLook(
-            path, snapshot, events, incident, found is not None, last + 1, recording.note
+        return RecordedSegment(
+            snapshot, events, incident, found is not None, last + 1, recording.note
         )

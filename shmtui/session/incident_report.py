@@ -37,7 +37,7 @@ _LEAST_SAMPLES: Final = 12
 
 
 def watch(sampler: Sampler, seconds: float) -> list[Frame]:
-    """The frames of the last half minute, after so many seconds."""
+    """Watch for ``seconds``; the frames of the last half minute."""
     sampler.slots_shown = RECORDED_SLOTS
     log, recent, taken = EventLog(), RecentFrames(), 0
     end, least = time.monotonic() + seconds, min(1 + seconds * _SAMPLES_PER_SECOND, _LEAST_SAMPLES)
@@ -161,5 +161,5 @@ def require_no_file(path: Path, *, force: bool) -> None:
         return
     wrong = _("{path} exists: give another name, or remove it (--force replaces it)")
     if not plain:
-        wrong = _("{path} is no plain file, so it is not replaced: give another name")
+        wrong = _("{path} is not a regular file, so it is not replaced: give another name")
     raise ShmtuiError(wrong.format(path=path))

@@ -1,4 +1,4 @@
-"""What was last copied, as a file: a terminal need not take it, and does not say whether it does."""
+"""The file of what was last copied: a terminal may refuse a copy, and does not say so."""
 
 from typing import TYPE_CHECKING
 

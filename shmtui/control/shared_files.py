@@ -1,23 +1,24 @@
-"""Where the executions take place: a /dev/shm of their own where the kernel allows it, the same at each begin."""
+"""The shared files of an execution: in a /dev/shm of its own where the kernel allows it, the same at each begin."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import stat
 import struct
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from shmtui.control.semaphore_sets import SemaphoreSets
+from shmtui.control.namespaces import NEW_IPC, NEW_MOUNTS, NEW_USER, make_namespaces, mount
+from shmtui.control.operation import Operation, Place
+from shmtui.control.semaphore_sets import PREFIX, SemaphoreSets
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.procfs.maps import MapsLine
 from shmtui.procfs.sysvipc import by_number, sysv_segments
 from shmtui.shm.segment import SHM_DIR
 
-_NEWNS, _NEWUSER, _NEWIPC = 0x20000, 0x10000000, 0x8000000
-_MS_REC, _MS_PRIVATE = 0x4000, 1 << 18
+if TYPE_CHECKING:
+    from shmtui.control.task import Task
 
 
 def make_private() -> bool:
@@ -25,24 +26,15 @@ def make_private() -> bool:
 
     False where this user may make no namespaces (user_namespaces(7), or a limit of the machine's).
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    user, group = os.getuid(), os.getgid()
-    flags = _NEWNS | _NEWIPC if user == 0 else _NEWNS | _NEWIPC | _NEWUSER
-    if libc.unshare(flags):
-        return False
     try:
-        if user:
-            Path("/proc/self/setgroups").write_text("deny")
-            Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-            Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+        make_namespaces(NEW_MOUNTS | NEW_IPC | (NEW_USER if os.getuid() else 0))
+        mount("shmtui", SHM_DIR, "tmpfs", data="mode=1777")
     except OSError:
         return False
-    if libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None):
-        return False
-    return not libc.mount(b"shmtui", SHM_DIR.encode(), b"tmpfs", 0, b"mode=1777")
+    return True
 
 
-class Scene:
+class SharedFiles:
     """The shared files of an execution, by the names that the programs give them."""
 
     def __init__(self, contents: dict[str, bytes] | None = None, *, private: bool) -> None:
@@ -53,7 +45,7 @@ class Scene:
         self.sizes: dict[str, int] = {}
         """Bytes of what the last execution mapped."""
         self.sets = SemaphoreSets()
-        self.files: dict[str, int] = {}
+        self.descriptors: dict[str, int] = {}
         """Descriptors of what the programs map, by name, as far as it could be opened."""
         self._names: dict[tuple[int, int], str] = {}
         self._made: set[str] = set()
@@ -101,15 +93,15 @@ class Scene:
 
     def target_of(self, segment: str) -> str | None:
         """What `shmtui.procfs.target` calls a mapped file; None where it is neither in /dev/shm nor of System V."""
-        if segment in self.files:
+        if segment in self.descriptors:
             return f"/{segment}"
         number = next((k[1] for k, known in self._names.items() if known == segment), None)
         return f"sysv:{number}" if number is not None and segment.startswith("SYSV") else None
 
     def size_of(self, segment: str) -> int:
         """Bytes that a mapped file has, or is to have; those that are mapped, where that is not known."""
-        if segment in self.files:
-            return os.fstat(self.files[segment]).st_size
+        if segment in self.descriptors:
+            return os.fstat(self.descriptors[segment]).st_size
         own = by_number(sysv_segments(), next(k[1] for k, s in self._names.items() if s == segment))
         return self.sizes[segment] if own is None else own.size
 
@@ -136,14 +128,14 @@ class Scene:
             descriptor = os.open(Path(SHM_DIR, file), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
             status = os.fstat(descriptor)
             if (status.st_dev, status.st_ino) == key:
-                self.files[name] = descriptor
+                self.descriptors[name] = descriptor
             else:
                 os.close(descriptor)
 
     def _close_files(self) -> None:
-        for descriptor in self.files.values():
+        for descriptor in self.descriptors.values():
             os.close(descriptor)
-        self.files.clear()
+        self.descriptors.clear()
         self._names.clear()
 
     def clean(self) -> None:
@@ -155,7 +147,7 @@ class Scene:
             _unlink(name)
 
     def close(self) -> None:
-        """Nothing is left of it in a /dev/shm that others share."""
+        """Remove what is left in a /dev/shm that others share."""
         self.clean()
         if self._sweeper is not None:
             self._sweeper.close()
@@ -179,7 +171,7 @@ def _unlink(name: str) -> None:
 
 
 class Sweeper:
-    """A process that removes the files it was told of once whoever told it is gone, killed or not."""
+    """Helper process: removes the registered files when its parent ends, killed or not."""
 
     def __init__(self) -> None:
         reading, self._pipe = os.pipe()
@@ -199,10 +191,61 @@ class Sweeper:
         os.close(reading)
 
     def note(self, name: str) -> None:
-        """A file to remove."""
+        """Register a file to remove."""
         os.write(self._pipe, os.fsencode(name) + b"\0")
 
     def close(self) -> None:
         """Have it remove them now."""
         os.close(self._pipe)
         os.waitpid(self._pid, 0)
+
+
+class SharedBytes:
+    """The bytes of the shared files: by their descriptors, or as a living task sees them."""
+
+    def __init__(self, files: "SharedFiles", tasks: "list[Task]") -> None:
+        self._files, self._tasks = files, tasks
+
+    def raw(self, segment: str, offset: int, size: int) -> bytes:
+        """Bytes of a shared file; empty where nobody has it any more. Of a System V set: a value."""
+        if segment.startswith(PREFIX):
+            value = self._files.sets.value(segment, offset)
+            return b"" if value is None else value.to_bytes(4, "little")
+        if segment in self._files.descriptors:
+            return os.pread(self._files.descriptors[segment], size, offset)
+        for task in self._tasks:
+            if task.ended is None and not task.foreign:
+                for begin, end, place in task.space.shared:
+                    within = place.offset <= offset < place.offset + end - begin
+                    if place.segment == segment and within:
+                        return task.space.read(begin + offset - place.offset, size)
+        return b""
+
+    def put(self, place: Place, raw: bytes) -> bool:
+        """Write to a shared file; False where it cannot be opened."""
+        file = self._files.descriptors.get(place.segment)
+        if file is not None:
+            os.pwrite(file, raw, place.offset)
+        return file is not None
+
+    def word(self, operation: Operation) -> int | None:
+        """The word that an operation is about; None where it is about none that is shared."""
+        if operation.place is None:
+            return None
+        width = min(operation.width or 4, 8)
+        place = operation.place
+        return int.from_bytes(self.raw(place.segment, place.offset, width), "little")
+
+    def bytes_of(self, operation: Operation) -> bytes:
+        """All that an operation is about."""
+        place = operation.place
+        return b"" if place is None else self.raw(place.segment, place.offset, operation.width)
+
+    def segments(self) -> dict[str, int]:
+        """Bytes of what living tasks map, by name."""
+        return {
+            place.segment: place.offset + end - begin
+            for task in self._tasks
+            if task.ended is None
+            for begin, end, place in task.space.shared
+        }

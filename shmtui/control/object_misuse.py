@@ -1,4 +1,4 @@
-"""Semaphores and mutexes that are used otherwise than they were made for, in one execution."""
+"""Semaphores and mutexes used in ways that they were not made for, in one execution."""
 
 from typing import TYPE_CHECKING, Final
 
