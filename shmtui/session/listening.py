@@ -1,6 +1,5 @@
 """What commands have in common that serve others until they are told to end: where they listen."""
 
-import gc
 import resource
 import socket
 from typing import Final
@@ -9,6 +8,7 @@ import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
+from shmtui.session.long_life import settle_memory
 from shmtui.session.terminal import note_signals
 
 WAITING_MOST: Final = 64
@@ -35,8 +35,7 @@ def prepare() -> None:
     note_signals(but_ignored=True)
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    gc.freeze()
-    gc.enable()
+    settle_memory()
 
 
 def listening_socket(address: Address) -> socket.socket:
