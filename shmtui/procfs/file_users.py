@@ -214,6 +214,7 @@ class FileUsers:
         if use is None:
             self._unreadable.add(pid)
             self.refused.add(pid)
+            self._stamps.pop(pid, None)
         else:
             self._unreadable.discard(pid)
         if use:
