@@ -41,8 +41,10 @@ def prepare() -> None:
 def listening_socket(address: Address) -> socket.socket:
     """A TCP socket that listens there. ShmtuiError: it cannot be had."""
     try:
+        # As bytes it does not go through IDNA, whose tables take a while to load.
+        host = address.host.encode() if address.host.isascii() else address.host
         family, _kind, _number, _name, where = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM
+            host, address.port, type=socket.SOCK_STREAM
         )[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
         try:
