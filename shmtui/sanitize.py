@@ -33,7 +33,7 @@ _IN_ASCII: Final = {
 """The characters beyond ASCII that shmtui's own sentences use."""
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def inert(text: str, ascii_only: bool = False) -> str:
     r"""``text`` without a character that a terminal or a reader could be misled by.
 

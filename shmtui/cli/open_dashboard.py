@@ -1,7 +1,6 @@
 """Opens the dashboard for the commands that have one. The one place that loads Textual."""
 
 import contextlib
-import gc
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -10,6 +9,7 @@ from msgspec.structs import replace
 
 from shmtui.errors import ExitCode, ShmtuiError
 from shmtui.i18n import _
+from shmtui.session.long_life import settle_memory
 from shmtui.session.terminal import ENDED_WELL, note
 from shmtui.session.terminal_guard import guarded_terminal
 
@@ -66,8 +66,7 @@ def show_dashboard(
         listing=listing,
         recorder=recorder,
     )
-    gc.freeze()
-    gc.enable()
+    settle_memory()
     _require_threads()
     with guarded_terminal():
         code = app.run() or app.return_code or 0

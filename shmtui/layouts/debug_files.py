@@ -94,6 +94,12 @@ def elf_of(file: IO[bytes]) -> "ELFFile":
     return elf
 
 
+def forget_elf(elf: "ELFFile") -> None:
+    """Let go of what pyelftools keeps of a file, as :meth:`DebugFile.forget` does of its debug information."""
+    vars(elf.structs).clear()
+    vars(elf).clear()
+
+
 def load(elf: "ELFFile", path: Path, budget: Budget, *, split: bool = False) -> DebugFile | None:
     """The debug sections of an open ELF file; None: it has none. ``split``: it is a ``.dwo``."""
     from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFInfo  # noqa: PLC0415 - see the package

@@ -155,11 +155,11 @@ class _Reading:
         path: Path | None = self._path
         while path is not None:
             elf = self._elf(path)
-            found = debug_files.load(elf, path, budget)
+            found = self._load(elf, path, budget)
             if found is not None:
                 other = debug_files.alternative_file(elf, path, self._roots)
                 if other is not None:
-                    found.alternative = debug_files.load(self._elf(other), other, budget)
+                    found.alternative = self._load(self._elf(other), other, budget)
                 return found
             path = debug_files.separate_file(elf, path, self._roots) if path == self._path else None
         text = _(
@@ -169,7 +169,17 @@ class _Reading:
         raise ShmtuiError(text.format(path=self._path))
 
     def _elf(self, path: Path) -> "ELFFile":
-        return debug_files.elf_of(self._stack.enter_context(opened(path)))
+        elf = debug_files.elf_of(self._stack.enter_context(opened(path)))
+        self._stack.callback(debug_files.forget_elf, elf)
+        return elf
+
+    def _load(
+        self, elf: "ELFFile", path: Path, budget: Budget, *, split: bool = False
+    ) -> DebugFile | None:
+        found = debug_files.load(elf, path, budget, split=split)
+        if found is not None:
+            self._stack.callback(found.forget)
+        return found
 
     def units(self, names: Collection[str] = ()) -> Iterator[Unit]:
         """Units that mention one of the names; all units, without names."""
@@ -183,7 +193,7 @@ class _Reading:
             place = debug_files.split_file(unit, self._path)
             if place is None:
                 continue
-            found = debug_files.load(self._elf(place), place, self._file.budget, split=True)
+            found = self._load(self._elf(place), place, self._file.budget, split=True)
             if found is not None:
                 found.skeleton = unit
                 yield found

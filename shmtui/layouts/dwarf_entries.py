@@ -152,6 +152,17 @@ class DebugFile(msgspec.Struct, eq=False, dict=True):
     skeleton: Unit | None = None
     """Of a ``.dwo``: the unit that names it, whose list of source files it uses."""
 
+    def forget(self) -> None:
+        """Let go of what was read of it. All of that refers to each other, and the collector, which counts
+        objects and not their bytes, would leave some megabytes lying about.
+        """
+        for section in vars(self).get("sections", ()):
+            for unit in vars(section).get("units", ()):
+                vars(unit).clear()
+            vars(section).clear()
+        vars(self).clear()
+        vars(self.dwarf).clear()
+
     @property
     def strings(self) -> bytes:
         """.debug_str."""

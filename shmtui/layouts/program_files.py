@@ -51,18 +51,21 @@ class ProgramFiles:
     def __init__(self) -> None:
         self._stamps: Mapping[int, object] = {}
         self._files: dict[int, ProcessFiles] = {}
-        self._debug_sizes: dict[int, int] = {}
-        self._sizes_of_files: dict[FileVersion, int] = {}
+        self._versions: dict[int, FileVersion] = {}
+        """Of the programs that were asked for their size, by PID."""
+        self._debug_sizes: dict[FileVersion, int] = {}
 
     def keep(self, stamps: Mapping[int, object]) -> None:
         """Drop what was read of processes that are gone, or have another stamp than at the last call:
         they may run another program, or map other libraries. None as a stamp says nothing.
         """
         before, self._stamps = self._stamps, stamps
-        for kept in (self._files, self._debug_sizes):
-            for pid in [*kept]:
-                if stamps.get(pid) is None or stamps[pid] != before.get(pid):
-                    del kept[pid]
+        for pid in {*self._files, *self._versions}:
+            if stamps.get(pid) is None or stamps[pid] != before.get(pid):
+                self._files.pop(pid, None)
+                self._versions.pop(pid, None)
+        run = {*self._versions.values()}
+        self._debug_sizes = {each: size for each, size in self._debug_sizes.items() if each in run}
 
     def of(self, pid: int) -> ProcessFiles:
         """What a process runs."""
@@ -87,15 +90,16 @@ class ProgramFiles:
 
     def debug_size(self, pid: int) -> int:
         """Bytes of debug information in the program that a process runs; 0 where that cannot be read."""
-        if pid not in self._debug_sizes:
+        version = self._versions.get(pid)
+        if version is None:
             program = program_of(pid)
             version = _version(program)
             if version is None:
                 return 0
-            if version not in self._sizes_of_files:
-                self._sizes_of_files[version] = debug_size(section_sizes(program))
-            self._debug_sizes[pid] = self._sizes_of_files[version]
-        return self._debug_sizes[pid]
+            if version not in self._debug_sizes:
+                self._debug_sizes[version] = debug_size(section_sizes(program))
+            self._versions[pid] = version
+        return self._debug_sizes[version]
 
 
 def executable(pid: int) -> str:

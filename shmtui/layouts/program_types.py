@@ -29,9 +29,11 @@ Told = TypeVar("Told")
 _LIBRARY_BYTES: Final = 1 << 20
 """Debug information of a library that is read unasked. A larger one is a runtime's, such as
 libpython's 9 MB, which hold no ring of the program and take 18 s of CPU to read."""
-_KEPT: Final = 256
-_KEPT_STRUCTS: Final = 20_000
-"""So many programs, and so many structs of theirs, are kept."""
+KEPT: Final = 64
+KEPT_STRUCTS: Final = 2000
+"""So many programs, and so many structs of theirs, are kept: of those that were asked for last. A struct
+takes some 4 KB.
+"""
 
 
 class TypeSource(msgspec.Struct, frozen=True):
@@ -55,7 +57,7 @@ class _FileTypes(msgspec.Struct):
 
 
 _types: dict[FileVersion, _FileTypes] = {}
-"""Of the files that were read last."""
+"""Of the files that were asked for last, the last one at the end."""
 
 
 def debug_types(segment: MappedSegment) -> list[TypeSource]:
@@ -80,16 +82,16 @@ def types_for(
 def _structs_for(
     size: int, program: ProgramFile, progress: Callable[[str], None] | None
 ) -> "tuple[Struct, ...]":
-    known = _types.get(program.version)
+    known = _types.pop(program.version, None)
     asked = size if known is None or size in known.sizes else None
     if known is None or asked not in known.structs:
         structs, sizes = _read(program, asked, progress)
         known = known or _FileTypes(sizes, {})
         asked = size if size in sizes else None
         known.structs[asked] = structs
-        _types[program.version] = known
-        while len(_types) > 1 and (len(_types) > _KEPT or _kept_structs() > _KEPT_STRUCTS):
-            del _types[next(iter(_types))]
+    _types[program.version] = known
+    while len(_types) > 1 and (len(_types) > KEPT or _kept_structs() > KEPT_STRUCTS):
+        del _types[next(iter(_types))]
     return known.structs[asked]
 
 

@@ -42,7 +42,7 @@ _ANY: Final = re.compile("|".join(pattern.pattern for pattern, _text in _NAMES))
 """Most names are none of these."""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def program_behind(name: str) -> str:
     """Who gives such names, in words; empty where it is not known.
 
@@ -121,6 +121,6 @@ def owner_program(names: Iterable[str]) -> str:
     return next((text for name in names if (text := _program(name))), "")
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _program(name: str) -> str:
     return next((_(text) for pattern, text in _PROGRAMS if pattern.fullmatch(name)), "")

@@ -125,6 +125,7 @@ class ProcessTable:
         if scan or access != self._access:
             self._access = access
             self._unseen.update(self._users.unreadable, self._users.refused, access)
+            self._users.refused.clear()
         programs = {r.pid: r for r in records if r.program and r.state is RecordState.LIVE}
         self._foreign_processes.waits_hidden.clear()
         self._foreign_processes.all_threads = thorough or self.all_threads

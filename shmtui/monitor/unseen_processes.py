@@ -9,6 +9,7 @@ is its init, and left out; a container's may be the program itself, and counts l
 
 import os
 from collections.abc import Iterable, Set
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -171,11 +172,21 @@ def classify(
     )
 
 
+_OfProcesses = frozenset[tuple[int, Credentials | None]]
+"""Credentials with their PIDs."""
+
+
+@lru_cache(maxsize=8)
+def _one_of_equal(credentials: _OfProcesses) -> _OfProcesses:
+    """The first of those that are equal: each segment that is watched keeps them, of all the machine's."""
+    return credentials
+
+
 class UnseenProcesses:
     """Keeps the classification of a segment's unreadable processes up to date."""
 
     def __init__(self) -> None:
-        self._credentials: dict[int, Credentials | None] = {}
+        self._credentials: _OfProcesses = frozenset()
         self._own_user = os.geteuid()
         self._unlisted = False
         self._contained, self._outside = in_pid_namespace(), others_may_be_outside()
@@ -189,19 +200,19 @@ class UnseenProcesses:
         their PIDs may be other processes' by now.
         """
         unlisted, self._unlisted = self._unlisted, self._own_user != ROOT and proc_hides_others()
-        for pid in self._credentials.keys() - unreadable:
-            del self._credentials[pid]
+        known = {pid: its for pid, its in self._credentials if pid in unreadable}
         changed = self._classified != (unreadable, file) or unlisted != self._unlisted
-        for pid in (unreadable - self._credentials.keys()) | refused:
-            before, now = self._credentials.get(pid), credentials_of(pid)
-            self._credentials[pid], changed = now, changed or before != now
+        for pid in (unreadable - known.keys()) | refused:
+            before, now = known.get(pid), credentials_of(pid)
+            known[pid], changed = now, changed or before != now
         if not changed:
             return
+        self._credentials = _one_of_equal(frozenset(known.items()))
         self._classified = unreadable, file
         if not unreadable and not self._unlisted:
             self.now = self._placed(NOBODY_UNSEEN)
             return
-        found = [(pid, self._credentials[pid]) for pid in unreadable]
+        found = [(pid, known[pid]) for pid in unreadable]
         self.now = self._placed(
             classify(
                 found,

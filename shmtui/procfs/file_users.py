@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Set
+from functools import lru_cache
 from typing import Final
 
 from shmtui.procfs.arrivals import Arrivals
@@ -26,7 +27,7 @@ class FileUsers:
 
     ``likely``: where all processes are looked at for another purpose, those that may use the files,
     the unreadable among them. They are read in place of the new ones, and the others seldom; of all
-    those whose memory is as it was, one of ``UNCHANGED`` at a scan.
+    those whose memory is as it was, and of those that could not be read, one of ``UNCHANGED`` at a scan.
     """
 
     ROUND: Final = 8
@@ -52,7 +53,10 @@ class FileUsers:
         self._uses: dict[int, FileUse] = {}
         self._stamps: dict[int, MemoryStamp | None] = {}
         self._scans = 0
+        self.unreadable: frozenset[int] = frozenset()
+        """Processes whose maps this user may not read: they may use the files."""
         self._unreadable: set[int] = set()
+        """The same while a scan is under way."""
         self.semaphores: Mapping[FileIdentity, str] = {}
         """The files of the named semaphores that belong to the segment, with their paths."""
         self._read_for: Set[FileIdentity] = frozenset()
@@ -80,11 +84,6 @@ class FileUsers:
         """What a process has of the files, as far as it was found."""
         return self._uses.get(pid, _NO_USE)
 
-    @property
-    def unreadable(self) -> frozenset[int]:
-        """Processes whose maps this user may not read: they may use the files."""
-        return frozenset(self._unreadable)
-
     def note_arrivals(self) -> None:
         """Note who has opened one of the files, before this process does."""
         self._arrivals.note()
@@ -100,11 +99,16 @@ class FileUsers:
         self._scans += 1
         everybody = everybody or self._scans == 1
         self.refused.clear()
+        self._unreadable = {*self.unreadable}
         if self._likely is None:
             self._scan_machine(everybody, but | reading(self.identity))
         else:
             self._scan_likely(self._likely(), everybody, but | reading(self.identity))
         self._read_for = self.semaphores.keys()
+        self._end_scan()
+
+    def _end_scan(self) -> None:
+        self.unreadable, self._unreadable = _one_of_equal(frozenset(self._unreadable)), set()
 
     def _scan_machine(self, everybody: bool, without: Set[int]) -> None:
         if self._path is not None:
@@ -173,7 +177,9 @@ class FileUsers:
             for gone in kept.keys() - present:
                 del kept[gone]
         for pid in present:
-            if pid in likely or pid in self._uses:
+            if pid in self._unreadable:
+                due = self._in_turn(pid)
+            elif pid in likely or pid in self._uses:
                 due = self._may_be_new(pid)
             else:
                 due = (pid + self._scans) % self.SELDOM == 0
@@ -184,9 +190,11 @@ class FileUsers:
         """Whether a process may have come to use a file, or no longer do, since it was read."""
         stamp, before = memory_stamp(pid), self._stamps.get(pid)
         self._stamps[pid] = stamp
-        in_turn = (pid + self._scans) % self.UNCHANGED == 0
         others = self._read_for != self.semaphores.keys()
-        return in_turn or others or stamp is None or stamp != before
+        return self._in_turn(pid) or others or stamp is None or stamp != before
+
+    def _in_turn(self, pid: int) -> bool:
+        return (pid + self._scans) % self.UNCHANGED == 0
 
     def scan_changed(self, *, but: Set[int] = frozenset()) -> None:
         """Read the processes whose memory has changed since the last such scan, and in the first one all.
@@ -194,18 +202,27 @@ class FileUsers:
         Who maps the segment anew is among them, at a twentieth of the cost of reading everybody.
         """
         stamps = {pid: memory_stamp(pid) for pid in set(processes()) - but - reading(self.identity)}
+        self._unreadable = {*self.unreadable}
         for pid in (pid for pid, stamp in stamps.items() if self._stamps.get(pid, ()) != stamp):
             self._read(pid)
         self._stamps = stamps
+        self._end_scan()
 
     def _read(self, pid: int) -> None:
         use = file_use(pid, self.identity, self.semaphores.keys(), self._uses.get(pid))
         if use is None:
             self._unreadable.add(pid)
             self.refused.add(pid)
+            self._stamps.pop(pid, None)
         else:
             self._unreadable.discard(pid)
         if use:
             self._uses[pid] = use
         else:
             self._uses.pop(pid, None)
+
+
+@lru_cache(maxsize=8)
+def _one_of_equal(pids: frozenset[int]) -> frozenset[int]:
+    """The first of those that are equal: each segment that is watched keeps them, of all the machine's."""
+    return pids

@@ -25,8 +25,8 @@ from shmtui.shm.owned_buffer import remove_buffer
 from shmtui.shm.segment import (
     SHM_DIR,
     FileIdentity,
+    MissingFileError,
     identity_at,
-    missing,
     segment_path,
     unlink_segment,
 )
@@ -140,7 +140,7 @@ def _remove_semaphore(name: str, *, force: bool) -> str:
     path = named_semaphore_path(name)
     identity = identity_at(path)
     if identity is None:
-        raise missing(segment_path(name))
+        raise MissingFileError(segment_path(name))
     users = users_of(identity)
     if not force:
         _refuse_if_used(name, path, identity, users)

@@ -1,6 +1,5 @@
 """What serving commands share: the address that they listen on, and a process prepared for a long life."""
 
-import gc
 import resource
 import socket
 from typing import Final
@@ -9,6 +8,7 @@ import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
+from shmtui.session.long_life import settle_memory
 from shmtui.session.terminal import note_signals
 
 WAITING_MOST: Final = 64
@@ -35,15 +35,16 @@ def prepare() -> None:
     note_signals(but_ignored=True)
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    gc.freeze()
-    gc.enable()
+    settle_memory()
 
 
 def listening_socket(address: Address) -> socket.socket:
     """A TCP socket that listens there. ShmtuiError: it cannot be had."""
     try:
+        # As bytes it does not go through IDNA, whose tables take a while to load.
+        host = address.host.encode() if address.host.isascii() else address.host
         family, _kind, _number, _name, where = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM
+            host, address.port, type=socket.SOCK_STREAM
         )[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
         try:

@@ -162,10 +162,17 @@ def create_segment(name: str, size: int, mode: int = 0o600) -> FileIdentity:
         shared.close_fd()
 
 
-def missing(path: str) -> MissingSegmentError:
-    """The error that says so of a file of /dev/shm, with the names that are nearest to its own, as
-    words that a shell takes.
+class MissingFileError(MissingSegmentError):
+    """Of a file of /dev/shm, by its path. Names that are near to its own are looked for where the text is asked for:
+    most files that are missing are control blocks that nobody made, and a folder may hold thousands.
     """
+
+    def __str__(self) -> str:
+        return _missing(self.args[0])
+
+
+def _missing(path: str) -> str:
+    """That there is no such file, with the names that are nearest to its own, as words that a shell takes."""
     import difflib  # noqa: PLC0415 - heavy
 
     folder, _slash, name = path.rpartition("/")
@@ -175,10 +182,10 @@ def missing(path: str) -> MissingSegmentError:
         near = []
     if not near:
         wrong = _("{path} does not exist: is the name right, or is it gone already?")
-        return MissingSegmentError(wrong.format(path=path))
+        return wrong.format(path=path)
     wrong = _("{path} does not exist: did you mean {names}?")
     names = _(" or ").join(shell_word(f"/{each}") for each in near)
-    return MissingSegmentError(wrong.format(path=path, names=names))
+    return wrong.format(path=path, names=names)
 
 
 def map_segment(name: str, expected: FileIdentity | None = None) -> mmap.mmap:
@@ -259,7 +266,7 @@ def open_readonly(path: str) -> int:
         finally:
             os.close(handle)
     except FileNotFoundError:
-        raise missing(path) from None
+        raise MissingFileError(path) from None
     except PermissionError:
         raise ShmtuiError(_unreadable(path)) from None
     except OSError as error:

@@ -37,6 +37,7 @@ from shmtui.tui.configuration import (
 from shmtui.tui.dashboard_state import Dashboard
 from shmtui.tui.frames import Frames
 from shmtui.tui.glyphs import choose
+from shmtui.tui.kept_results import bound_kept_results
 from shmtui.tui.keys import KEYS, available, why_off
 from shmtui.tui.main_screen import MainScreen
 from shmtui.tui.other_keys import OTHER_KEYS
@@ -104,6 +105,7 @@ class DashboardApp(App[int], inherit_bindings=False):
         """ShmtuiError: the configuration names no theme that there is."""
         # Read before Textual reads it. Only with ANSI colours does Textual send no colour at all.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
+        bound_kept_results()
         glyphs = choose(ascii_only)
         self.dashboard = Dashboard(
             glyphs,

@@ -1,5 +1,6 @@
 """Programs' own debug information: every way in which compilers and packagers leave it."""
 
+import gc
 import os
 import resource
 import shutil
@@ -366,3 +367,16 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     with pytest.raises(ShmtuiError):
         read_structs(binary)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+
+
+def test_nothing_waits_for_the_collector(tmp_path: Path) -> None:
+    """It counts objects, and not the megabytes of the sections that they hold."""
+    path = build(tmp_path)
+    assert ring_structs(path)
+    gc.collect()
+    gc.disable()
+    try:
+        assert ring_structs(path)
+        assert gc.collect() < 10
+    finally:
+        gc.enable()

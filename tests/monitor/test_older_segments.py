@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 
-from shmtui.monitor.older_segments import UnlinkedMappings
-from shmtui.shm.segment import SHM_DIR, identity_at, segment_path, unlink_segment
+from shmtui.monitor import older_segments
+from shmtui.monitor.older_segments import KEPT_SECONDS, UnlinkedMappings
+from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at, segment_path, unlink_segment
 from tests.program import run_shmtui
 
 HOLDS = """
@@ -75,3 +77,28 @@ def test_nobody_is(name: str, holder: Callable[[], int]) -> None:
     identity = identity_at(segment_path(name))
     assert identity is not None
     assert UnlinkedMappings().users(name, identity, SHM_DIR) == ()
+
+
+def test_what_is_gone_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of segments that come and go those are known that were asked for lately; who maps unlinked files
+    is not read for them again.
+    """
+    now = 1000.0
+    passes: list[float] = []
+
+    def read() -> dict[bytes, dict[int, set[int]]]:
+        passes.append(now)
+        return {}
+
+    monkeypatch.setattr(older_segments, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(older_segments, "_unlinked", read)
+    mappings = UnlinkedMappings()
+    for number in range(500):
+        now += 1
+        for name, inode in (("/stays", 7), (f"/comes-{number}", number)):
+            assert mappings.users(name, FileIdentity(1, inode), SHM_DIR) == ()
+        assert len(mappings._asked) < 4 * KEPT_SECONDS
+    passed = len(passes)
+    now += 1
+    mappings.users("/stays", FileIdentity(1, 7), SHM_DIR)
+    assert len(passes) == passed

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from shmtui.monitor.process_table import ProcessTable
 from shmtui.monitor.sampler import Sampler
 from shmtui.monitor.unseen_processes import classify
 from shmtui.procfs.credentials import Credentials, FileAccess, credentials_of, parse_status
@@ -96,6 +97,29 @@ def test_a_process_that_becomes_readable_is_seen(peer: tuple[Peer, str]) -> None
     process.hide()
     users.scan()
     assert process.pid in users.unreadable
+
+
+def test_watchers_of_many_segments_share_what_they_cannot_read(peer: tuple[Peer, str]) -> None:
+    """Each would keep it of all the machine's processes: nothing of them is a segment's own."""
+    process, name = peer
+    identity = identity_at(segment_path(name))
+    assert identity is not None
+    process.hide()
+    first, second = (ProcessTable(identity, None, likely=lambda: {process.pid}) for _each in "12")
+    for table in (first, second):
+        # Meanwhile others may come and go.
+        for _scan in range(FileUsers.UNCHANGED):
+            table.read((), 0, FileAccess(os.geteuid(), os.getegid(), 0o600), thorough=True)
+        assert process.pid in table._users.unreadable
+        assert process.pid not in table._users._stamps
+        assert not table._users.refused
+    both = first._users.unreadable, second._users.unreadable
+    assert both[0] is both[1] or both[0] != both[1]
+    process.show()
+    for _scan in range(FileUsers.UNCHANGED):
+        first._users.scan()
+    assert process.pid not in first._users.unreadable
+    assert process.pid in first._users.uses
 
 
 def test_an_unreadable_process_of_the_owner_counts(peer: tuple[Peer, str]) -> None:

@@ -118,6 +118,14 @@ def test_nothing_to_map(name: str) -> None:
     Path(segment_path(name)).unlink()
 
 
+def test_near_names_are_looked_for_where_the_text_is_asked_for(tmp_path: Path) -> None:
+    """Of thousands of segments each has no control block, which nobody is told."""
+    with pytest.raises(MissingSegmentError) as caught:
+        open_readonly(os.fspath(tmp_path / "jops"))
+    (tmp_path / "jobs").touch()
+    assert str(caught.value).endswith("jops does not exist: did you mean /jobs?")
+
+
 def test_open_readonly_takes_files_only(tmp_path: Path) -> None:
     """Links, FIFOs, devices, directories and sockets are refused, and none of them hangs."""
     file = tmp_path / "file"
