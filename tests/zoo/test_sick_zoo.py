@@ -315,6 +315,10 @@ ILLS: Final = (
     "exits_inside", "wanders_off", "locks_twice", "thread_ends_inside", "execs_inside", "waits_for_child",
     "stops_inside", "spins_for_the_dead", "forgets", "posts_the_wrong_one", "one_slot_more", "no_permits",
     "lock_never_given", "halves", "reads_for_ever", "wiped", "overwritten", "replaced", "copied",
+    "faults_inside", "cancelled_inside", "vforks_inside", "lets_go_inside", "forks_and_posts_twice", "ignores_trywait",
+    "handler_locks", "ignores_timeout", "ignores_interruption", "never_waits_for_items", "never_waits_for_room",
+    "indices_stand_still", "one_index_stands_still", "two_may_enter", "one_item_more", "second_initialises",
+    "initialised_in_flight", "shrunk", "consumer_copied", "spins_on_memory", "two_generations",
 )  # fmt: skip
 
 
@@ -323,12 +327,17 @@ def test_mistakes_that_no_textbook_names(tmp_path: Path, new_name: Callable[[], 
     program = Compiler(tmp_path).program(Path(__file__).with_name("ills.c"))
     with contextlib.ExitStack() as stack:
         samplers = {}
-        for mode in ILLS:
-            name = new_name()
-            process = started(program, Animal("ills", mode), name)
-            stack.callback(Path(segment_path(name)).unlink, missing_ok=True)
+        names = {mode: new_name() for mode in ILLS}
+        with ThreadPoolExecutor(len(ILLS)) as pool:
+            begun = [
+                pool.submit(started, program, Animal("ills", mode), name)
+                for mode, name in names.items()
+            ]
+        for process in (each.result() for each in begun):
             stack.callback(process.communicate)
             stack.callback(os.killpg, process.pid, signal.SIGKILL)
+        for mode, name in names.items():
+            stack.callback(Path(segment_path(name)).unlink, missing_ok=True)
             samplers[mode] = stack.enter_context(
                 contextlib.closing(Sampler(name, LayoutOptions(slots=5)))
             )
