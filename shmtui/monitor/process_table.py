@@ -54,7 +54,9 @@ class ProcessTable:
         self._unseen = UnseenProcesses()
         self._access: FileAccess | None = None
         self._worker_processes = WorkerProcesses(layout)
-        self._foreign_processes = ForeignProcesses(self._users, layout, folder)
+        self._foreign_processes = ForeignProcesses(
+            self._users, layout, folder, watches_forks=likely is None
+        )
         self._foreign_processes.semaphore = semaphore
         self._roles = RoleInference()
         self._deaths = Deaths()
@@ -250,6 +252,7 @@ class ProcessTable:
         """Give all descriptors back."""
         self._deaths.close()
         self._users.close()
+        self._foreign_processes.sleep_proof.close()
         for tracked in self._tracked.values():
             tracked.close()
         self._tracked.clear()

@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ import pytest
 from shmtui.errors import ExitCode
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
+from shmtui.procfs.fork_watch import ForkWatch
 from shmtui.procfs.process import read_stat
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import segment_path
@@ -189,8 +191,28 @@ def test_one_of_each(binaries: Path, new_name: Callable[[], str]) -> None:
     all_well(SHORT, binaries, new_name)
 
 
-@pytest.mark.parametrize("rest", ["pause", "read"])
-def test_a_death_that_was_watched_is_certain(binaries: Path, name: str, rest: str) -> None:
+@pytest.fixture
+def forking(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """A program beside the others that forks all the time; whether it is asked for and it can be told apart."""
+    if not request.param:
+        yield False
+        return
+    with subprocess.Popen(["sh", "-c", "while :; do /bin/true; done"]) as process:
+        try:
+            ForkWatch(process.pid).close()
+            told_apart = True
+        except OSError:
+            told_apart = False
+        yield told_apart
+        process.kill()
+
+
+@pytest.mark.parametrize(
+    ("rest", "forking"), [("pause", False), ("read", False), ("pause", True)], indirect=["forking"]
+)
+def test_a_death_that_was_watched_is_certain(
+    binaries: Path, name: str, rest: str, forking: bool
+) -> None:
     """The parent of a forking server was asleep while mutex was free, and has not run since.
 
     Likely where some input may wake it, to post mutex in the place of the dead, as in read(2); where somebody takes part perhaps whom this user may not see, where a child that fell
@@ -200,7 +222,10 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str, rest: st
     last: list[object] = []
 
     def parent_is_idle() -> bool:
-        seen = samplers[0].sample().processes
+        now = samplers[0].sample()
+        seen = now.processes
+        if forking and (now.forked_ns is None or now.forked_ns >= (now.mutex_free_ns or 0)):
+            return False
         parents = [p for p in seen if p.parent not in {each.pid for each in seen}]
         # Of who was never seen alive no death is seen.
         all_seen = {*patient.living()} <= {p.pid for p in seen}
@@ -218,8 +243,9 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str, rest: st
         # Another test may list the segments of the machine, and open this one for a look.
         free_ns = now.mutex_free_ns or 0
         opened = now.joined_ns is None or now.joined_ns >= free_ns
-        # Beside other programs something is forked all the time.
+        # Where the kernel does not tell who forks, anybody may have.
         forked = now.forked_ns is None or now.forked_ns >= free_ns
+        assert not (forking and forked)
         woken = rest == "read"
         doubt = now.hidden or now.assumptions or behind or opened or forked or woken
         sure = Certainty.LIKELY if doubt else Certainty.CERTAIN
