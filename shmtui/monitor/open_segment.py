@@ -9,6 +9,7 @@ import msgspec
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions, ResolvedLayout
 from shmtui.monitor.control_reader import ControlBlockWatcher, positions
+from shmtui.monitor.lent_segment import LentSegment
 from shmtui.monitor.process_table import ProcessTable
 from shmtui.monitor.ring_reader import RingReader, RingState
 from shmtui.procfs.clock import Clock
@@ -93,6 +94,7 @@ class OpenSegment:
         self._arrived_ns = 0
         # A list has many, and a user has 128 such watches in all.
         self._watches_arrivals = likely is None
+        self._lent = LentSegment(clock.monotonic_ns, self.processes.search)
         self._asked_who_joined = False
         self._looks_left = STORE_LOOKS * MOST_WATCHES
         self.ring = None if layout is None else RingReader(self.reader, layout, folder, clock)
@@ -164,6 +166,13 @@ class OpenSegment:
         if not self._arrivals:
             return None
         return max(self._arrived_ns, self.processes.left_ns)
+
+    def lent_ns(self, now_ns: int) -> int | None:
+        """As `Snapshot.lent_ns`; asked after `joined_ns`. ``now_ns``: of the sample."""
+        if not self._arrivals:
+            return None
+        files = {file for _path, file in self._files()}
+        return self._lent.look(lambda: self.processes.users, files, self._arrived_ns, now_ns)
 
     def _note_arrivals(self) -> None:
         come = [watch.happened() for watch in self._arrivals]

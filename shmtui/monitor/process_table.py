@@ -94,6 +94,15 @@ class ProcessTable:
         return frozenset(self._tracked)
 
     @property
+    def users(self) -> frozenset[int]:
+        """PIDs of those that use the segment, without the workers: these send nobody a descriptor."""
+        return frozenset(self._users.uses)
+
+    def search(self) -> None:
+        """Look at all of /proc for who uses the segment."""
+        self._users.scan(everybody=True, but=self._workers)
+
+    @property
     def foreign(self) -> int:
         """How many processes that are no workers of ours may move something in the segment."""
         return sum(takes_part(self._users.use(pid)) for pid in self._foreign)
