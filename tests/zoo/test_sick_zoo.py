@@ -389,6 +389,9 @@ LOCKS_LOST: Final = {
     "spin_dead": "looks again and again for what never comes",
     "signal_lost": "the ring had both items and room",
     "signal_wrong": "the ring had both items and room",
+    "locks_twice": "mutex was held in all",
+    "joins_inside": "mutex was held in all",
+    "opposite_orders": "mutex was held in all",
 }
 
 
@@ -404,6 +407,36 @@ def test_locks_that_nobody_gives_back(tmp_path: Path, name: str, mode: str, text
         before = path.read_bytes()
         run_shmtui("repair", name, "--yes")
         assert path.read_bytes() == before
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        Path(segment_path(name)).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "text"),
+    {
+        "locks_twice": "which waits for it itself",
+        "locks_twice_waited": "which waits for it itself",
+        "joins_inside": "the number in the lock is that of",
+    }.items(),
+)
+def test_a_thread_that_waits_for_its_own_lock(
+    tmp_path: Path, name: str, mode: str, text: str
+) -> None:
+    """The number in the lock is its own; it is likely alone, since another may unlock it."""
+    program = Compiler(tmp_path).program(Path(__file__).with_name("locks.c"), "-g")
+    process = started(program, Animal("locks", mode), name)
+    try:
+        with contextlib.closing(Sampler(name)) as sampler:
+
+            def found() -> Finding | None:
+                told = [f for f in sampler.sample().health.findings if f.code == "stalled"]
+                return told[0] if told else None
+
+            finding = poll(found, "it is found")
+            assert any(text in line for line in (finding.claim, *finding.evidence))
+            assert finding.certainty is Certainty.LIKELY
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
