@@ -73,7 +73,7 @@ LOCKS: Final = (
 SHAPES: Final = (
     "COUNTERS", "COUNTERS_AFTER", "REDUCED_BEFORE", "HEAD_IN", "TAIL_IN", "REAR", "BOTH_BEFORE",
     "LAST_IN", "SMALLER", "TWO_RINGS", "COUNTED", "ONE_LOCK", "RECORDS", "DOWNWARDS",
-    "ONE_SLOT_FREE", "BYTE_OFFSETS",
+    "ONE_SLOT_FREE", "BYTE_OFFSETS", "COUNTERS_WRAP", "COUNTERS_BYTE", "COUNTERS_LONG",
 )  # fmt: skip
 MUSL: Final = ("pair", "slow", "full_ring", "empty_ring", "just_made", "post_late", "batch_permits")
 
@@ -90,7 +90,7 @@ BRIEFLY: Final = frozenset(
 ) | {
     "exercise-musl-gcc-post_late", "named-gcc-third", "named-gcc-by_file", "locks-gcc-cond_held",
     "locks-gcc-robust_at_rest", "shapes-counters_after-pair", "shapes-one_slot_free-full",
-    "shapes-byte_offsets-full", "shapes-two_rings-pair", "unusual-gcc-script_lock",
+    "shapes-byte_offsets-full", "shapes-counters_wrap-pair", "shapes-counters_byte-pair", "shapes-two_rings-pair", "unusual-gcc-script_lock",
     "unusual-gcc-unmap_inside", "unusual-gcc-transaction", "unusual-gcc-batch_all_private",
     "unusual-gcc-zeroes", "unusual-gcc-turnstile", "unusual-gcc-token_ring",
     "unusual-gcc-rate_gate", "unusual-gcc-readers_writer_unmapped", "unusual-gcc-work_inside",
