@@ -309,10 +309,14 @@ class Snapshot(_WorkedOut, msgspec.Struct, frozen=True, dict=True):
     joined_ns: int | None = None
     """CLOCK_MONOTONIC of the last sample that saw somebody open the segment, or a process let go of
     it and live on; 0: nobody did; None: it cannot be told."""
+    lent_ns: int | None = None
+    """CLOCK_MONOTONIC of the last sample at which a process may have had a descriptor of it that another can be
+    sent or can take, which opens nothing: a socket may have held it. None: it cannot be told."""
     forked_ns: int | None = None
-    """CLOCK_MONOTONIC of the last sample that saw a process or a thread begin anywhere in the machine,
-    while one of those that use the segment may have run: it may be a child of that one, and have let
-    go of the segment before it was looked at. 0: none did; None: it cannot be told."""
+    """CLOCK_MONOTONIC of the last sample by which one of those that use the segment may have begun a process
+    or a thread: it may have let go of the segment before it was looked at. The kernel tells it of each
+    (`shmtui.procfs.fork_watch`); where it may not be asked, one that may have run counts once anything has
+    begun anywhere in the machine. 0: none did; None: it cannot be told."""
     waits_hidden: tuple[int, ...] = ()
     """PIDs of those in ``processes`` whose waits this user may not read (/proc/PID/syscall)."""
     waits_counted: tuple[int, ...] = ()

@@ -125,6 +125,13 @@ class Terminal:
             os.close(self._master)
             self._master = -1
 
+    @property
+    def has_room(self) -> bool:
+        """Whether the program can write to it without waiting for what it has written to be read."""
+        waiting = select.poll()
+        waiting.register(self._slave, select.POLLOUT)
+        return bool(waiting.poll(0))
+
     # -- out --------------------------------------------------------------------------------
 
     def _take(self, seconds: float) -> bytes:

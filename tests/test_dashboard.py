@@ -2,6 +2,7 @@
 
 import re
 import signal
+from collections.abc import Callable
 
 import pytest
 
@@ -96,6 +97,37 @@ def test_a_closed_terminal_ends_it(name: str) -> None:
         terminal.hang_up()
         poll(lambda: terminal.process.poll() is not None, "it has ended")
         assert not running(pids)
+        assert gone(name)
+
+
+def test_a_terminal_that_is_closed_while_it_draws_ends_it(new_name: Callable[[], str]) -> None:
+    """A hang-up brings SIGCONT as well, for which Textual begins to draw anew, for nobody: by chance, so it is
+    tried more than once.
+    """
+    for name in [new_name() for _time in range(4)]:
+        with Terminal("run", name) as terminal:
+            poll(lambda: terminal.read(0.2) and b"Ring" in terminal.raw, "it draws")
+            terminal.hang_up()
+            poll(lambda: terminal.process.poll() is not None, "it has ended")
+            assert gone(name)
+
+
+@pytest.mark.parametrize("end", ["q", signal.SIGTERM])
+def test_it_leaves_a_terminal_that_takes_nothing(name: str, end: str | signal.Signals) -> None:
+    """Nobody reads what it draws, and nobody closes the terminal."""
+    with Terminal("run", name) as terminal:
+        poll(lambda: terminal.read(0.2) and b"Ring" in terminal.raw, "it draws")
+
+        def full() -> bool:
+            terminal.press("\x0c")  # It draws all of it again.
+            return not terminal.has_room
+
+        poll(full, "the terminal takes nothing more")
+        if isinstance(end, str):
+            terminal.press(end)
+        else:
+            terminal.signal(end)
+        poll(lambda: terminal.process.poll() is not None, "it has ended")
         assert gone(name)
 
 

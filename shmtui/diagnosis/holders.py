@@ -180,3 +180,8 @@ def killed_since_free(s: Snapshot) -> list[Process] | None:
 def forked_since_free(s: Snapshot) -> bool:
     """Whether one of those that use the segment may have forked since mutex was free."""
     return s.forked_ns is None or s.mutex_free_ns is None or s.forked_ns >= s.mutex_free_ns
+
+
+def lent_since_free(s: Snapshot) -> bool:
+    """Whether somebody may have got the segment since mutex was free by another's descriptor, which opens nothing."""
+    return s.lent_ns is None or s.mutex_free_ns is None or s.lent_ns >= s.mutex_free_ns

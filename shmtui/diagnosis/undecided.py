@@ -18,7 +18,7 @@ from shmtui.diagnosis.history import (
 from shmtui.diagnosis.holders import unaccounted_threads
 from shmtui.diagnosis.left_waiting import ceased, left_behind, left_beside, left_to_mend
 from shmtui.diagnosis.rules import conditions, lock_free
-from shmtui.diagnosis.rules.indices import FIT_SAMPLES, unfitting_samples
+from shmtui.diagnosis.rules.indices import FIT_SAMPLES, standing_still, unfitting_samples
 from shmtui.diagnosis.rules.initialisation import by_own_futex
 from shmtui.diagnosis.rules.permits import no_semaphore
 from shmtui.diagnosis.wording import names, seconds, target
@@ -101,6 +101,7 @@ def undecided(history: History) -> Iterator[str]:
         yield from _missing_in_flow(history)
         yield from _unfitting_in_flow(history)
         return
+    yield from standing_still(history)
     yield from ceased(history)
     yield from _at_rest(history)
     yield from _left_to_others(history)

@@ -80,7 +80,9 @@ class _Waits(msgspec.Struct, frozen=True):
 class ForeignProcesses:
     """Makes the processes that use a segment and are no workers."""
 
-    def __init__(self, users: FileUsers, layout: Layout | None, folder: str) -> None:
+    def __init__(
+        self, users: FileUsers, layout: Layout | None, folder: str, *, watches_forks: bool = True
+    ) -> None:
         self._users = users
         self._layout = layout
         self._folder = folder
@@ -88,7 +90,7 @@ class ForeignProcesses:
         """The files of the layout's named semaphores."""
         self.semaphore = ""
         """The named semaphore that is looked at in a segment's place."""
-        self.sleep_proof = SleepProof()
+        self.sleep_proof = SleepProof(watches_forks=watches_forks)
         self.waits_hidden: dict[int, str] = {}
         """Whose waits this user may not read: users by PID; of the processes made since it was
         cleared.

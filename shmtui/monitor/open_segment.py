@@ -9,6 +9,7 @@ import msgspec
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions, ResolvedLayout
 from shmtui.monitor.control_reader import ControlBlockWatcher, positions
+from shmtui.monitor.lent_segment import LentSegment
 from shmtui.monitor.process_table import ProcessTable
 from shmtui.monitor.ring_reader import RingReader, RingState
 from shmtui.procfs.clock import Clock
@@ -20,7 +21,7 @@ from shmtui.shm.control_records import ControlHeader, WorkerRecord
 from shmtui.shm.item_counts import Throughput
 from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.shm.segment import identity_at
+from shmtui.shm.segment import FileIdentity, identity_at
 from shmtui.shm.segment_info import LayoutSource
 from shmtui.shm.semaphore import named_semaphore_path
 
@@ -88,10 +89,12 @@ class OpenSegment:
         path = self.reader.path if has_name(name) else None
         alone = name if self.reader.semaphore else ""
         self.processes = ProcessTable(self.reader.identity, layout, folder, likely, path, alone)
-        self._arrivals: FileWatch | None = None
+        self._arrivals: list[FileWatch] = []
+        """Of the segment's file and those of its named semaphores."""
         self._arrived_ns = 0
         # A list has many, and a user has 128 such watches in all.
         self._watches_arrivals = likely is None
+        self._lent = LentSegment(clock.monotonic_ns, self.processes.search)
         self._asked_who_joined = False
         self._looks_left = STORE_LOOKS * MOST_WATCHES
         self.ring = None if layout is None else RingReader(self.reader, layout, folder, clock)
@@ -129,18 +132,20 @@ class OpenSegment:
         """Whether anybody has the segment or one of its named semaphores open for writing, in
         this process or another; None where it cannot be told.
         """
-        files = [(self.reader.path, self.reader.identity)]
-        for _role, name in self.layout.posix_names if self.layout is not None else ():
-            path = named_semaphore_path(name, self._folder)
-            identity = identity_at(path)
-            if identity is not None:
-                files.append((path, identity))
+        files = self._files()
         self._note_arrivals()
         self.processes.note_arrivals()
         found = anybody_writes_one_of(files)
-        if self._arrivals is not None:
-            self._arrivals.happened()  # By the question itself.
+        for watch in self._arrivals:
+            watch.happened()  # By the question itself.
         return found
+
+    def _files(self) -> list[tuple[str, FileIdentity]]:
+        """The segment's file and those of its named semaphores that exist: path and identity."""
+        names = self.layout.posix_names if self.layout is not None else ()
+        paths = [named_semaphore_path(name, self._folder) for _role, name in names]
+        found = [(path, file) for path in paths if (file := identity_at(path)) is not None]
+        return [(self.reader.path, self.reader.identity), *found]
 
     def joined_ns(self) -> int | None:
         """As `Snapshot.joined_ns`. Arrivals are watched from the second question on: to end a watch takes
@@ -149,16 +154,29 @@ class OpenSegment:
         if self._watches_arrivals and self._asked_who_joined:
             self._watches_arrivals = False
             self._arrived_ns = self._clock.monotonic_ns()
-            with contextlib.suppress(OSError):
-                self._arrivals = FileWatch(self.reader.path, OPENED)
+            with contextlib.ExitStack() as watched, contextlib.suppress(OSError):
+                found = []
+                for path, _file in self._files():
+                    found.append(FileWatch(path, OPENED))
+                    watched.callback(found[-1].close)
+                self._arrivals = found
+                watched.pop_all()
         self._asked_who_joined = True
         self._note_arrivals()
-        if self._arrivals is None:
+        if not self._arrivals:
             return None
         return max(self._arrived_ns, self.processes.left_ns)
 
+    def lent_ns(self, now_ns: int) -> int | None:
+        """As `Snapshot.lent_ns`; asked after `joined_ns`. ``now_ns``: of the sample."""
+        if not self._arrivals:
+            return None
+        files = {file for _path, file in self._files()}
+        return self._lent.look(lambda: self.processes.users, files, self._arrived_ns, now_ns)
+
     def _note_arrivals(self) -> None:
-        if self._arrivals is not None and self._arrivals.happened():
+        come = [watch.happened() for watch in self._arrivals]
+        if any(come):
             self._arrived_ns = self._clock.monotonic_ns()
 
     def reopen_control_block(self) -> None:
@@ -169,8 +187,8 @@ class OpenSegment:
     def close(self) -> None:
         self.reader.close()
         self.control.close()
-        if self._arrivals is not None:
-            self._arrivals.close()
+        for watch in self._arrivals:
+            watch.close()
         if self.ring is not None:
             self.ring.close()
         self.processes.close()

@@ -54,7 +54,9 @@ class ProcessTable:
         self._unseen = UnseenProcesses()
         self._access: FileAccess | None = None
         self._worker_processes = WorkerProcesses(layout)
-        self._foreign_processes = ForeignProcesses(self._users, layout, folder)
+        self._foreign_processes = ForeignProcesses(
+            self._users, layout, folder, watches_forks=likely is None
+        )
         self._foreign_processes.semaphore = semaphore
         self._roles = RoleInference()
         self._deaths = Deaths()
@@ -90,6 +92,15 @@ class ProcessTable:
     def mappers(self) -> frozenset[int]:
         """PIDs of those that map the segment, workers among them."""
         return frozenset(self._tracked)
+
+    @property
+    def users(self) -> frozenset[int]:
+        """PIDs of those that use the segment, without the workers: these send nobody a descriptor."""
+        return frozenset(self._users.uses)
+
+    def search(self) -> None:
+        """Look at all of /proc for who uses the segment."""
+        self._users.scan(everybody=True, but=self._workers)
 
     @property
     def foreign(self) -> int:
@@ -250,6 +261,7 @@ class ProcessTable:
     def close(self) -> None:
         self._deaths.close()
         self._users.close()
+        self._foreign_processes.sleep_proof.close()
         for tracked in self._tracked.values():
             tracked.close()
         self._tracked.clear()

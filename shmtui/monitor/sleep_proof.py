@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from shmtui.procfs.fork_watch import ForkWatches
 from shmtui.procfs.run_times import sleep_stamp
 
 MOST: Final = 64
@@ -40,7 +41,12 @@ class SleepProof:
     held it then, wherever the program moves its indices.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, watches_forks: bool = True) -> None:
+        """``watches_forks``: whether the kernel is asked who forks, from the second scan on; where many segments are
+        looked at, that takes too much.
+        """
+        self._watches_forks = watches_forks
+        self._forks: ForkWatches | None = None
         self._sleeps: dict[int, _Sleep] = {}
         self._slept = False
         """Whether all slept from the scan before the last one to the last one."""
@@ -77,17 +83,28 @@ class SleepProof:
                 sleep.moved |= sleep.indices not in {None, now}
                 sleep.indices = sleep.indices or now
             self._sleeps[pid] = sleep
-        self._note_forks(given, now_ns, slept=slept)
-
-    def _note_forks(self, given: int, now_ns: int, *, slept: bool) -> None:
-        """Who slept from the scan before the last one up to this one has not forked since ``given`` was
-        read for the last one. ``slept``: all did from the last one to this one.
-        """
-        if given != self._given and not (slept and self._slept):
+        forked = self._seen_forking(wanted)
+        if forked or (forked is None and given != self._given and not (slept and self._slept)):
+            # Who slept from the scan before the last one up to this one has not forked since ``given`` was
+            # read for the last one.
             self.forked_ns = now_ns
-        if not given:
+        if forked is None and not given:
             self.forked_ns = None
         self._slept, self._given = slept, given
+
+    def _seen_forking(self, pids: list[int]) -> bool | None:
+        """Whether one of those that take part has forked, by the kernel; None: it does not tell."""
+        if not self._watches_forks:
+            return None
+        if self._forks is None:
+            self._forks = ForkWatches()
+            return None
+        return self._forks.forked(pids)
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        if self._forks is not None:
+            self._forks.close()
 
     def slept_while_moved(self, pid: int) -> bool:
         """Whether it is proved of a process by the indices, up to now: it is looked at again."""

@@ -6,7 +6,6 @@ Only x86-64: on ARM a store-exclusive that is stepped over fails, and is tried a
 """
 
 import contextlib
-import ctypes
 import errno
 import mmap
 import os
@@ -17,23 +16,15 @@ from typing import Final
 import msgspec
 
 from shmtui.procfs.maps import map_lines, split_line
+from shmtui.procfs.perf_events import ATTRIBUTES, RING_SIZE, USER_ONLY, open_event, records
 from shmtui.procfs.process import threads_of
 
-_PERF_EVENT_OPEN: Final = {"x86_64": 298}
-"""The system call's number (asm/unistd_64.h)."""
-_CLOSE_ON_EXEC: Final = 8
-_ATTRIBUTES: Final = struct.Struct("=IIQQQQQIIQQ40x")
-"""``struct perf_event_attr`` up to PERF_ATTR_SIZE_VER5 (linux/perf_event.h)."""
+_MACHINE: Final = "x86_64"
 _BREAKPOINT: Final = 5
 _SAMPLED: Final = 1 | 2 | 4
 """PERF_SAMPLE_IP, _TID, _TIME."""
-_USER_ONLY: Final = 1 << 5 | 1 << 6
-"""``exclude_kernel``, ``exclude_hv``."""
 _WRITES: Final = 2
 _WORD: Final = 4
-_HEAD_AT: Final = 1024
-"""Of ``data_head`` in ``struct perf_event_mmap_page``."""
-_HEADER: Final = struct.Struct("=IHH")
 _SAMPLE: Final = struct.Struct("=QIIQ")
 _SAMPLE_KIND: Final = 9
 _SYMBOL: Final = struct.Struct("=I4xQQ")
@@ -67,7 +58,7 @@ class WriteBreakpoint:
                     fd = open_breakpoint(tid, address)
                     opened.callback(os.close, fd)
                     # Never emptied, so that it keeps the first stores: 128 of them.
-                    ring = mmap.mmap(fd, 2 * mmap.PAGESIZE)
+                    ring = mmap.mmap(fd, RING_SIZE)
                     opened.callback(ring.close)
                     self._rings.append(ring)
             self._opened = opened.pop_all()
@@ -102,30 +93,20 @@ def open_breakpoint(
 
     ``period`` 0 counts only. ``flags``: of ``struct perf_event_attr``. OSError: the system refuses it.
     """
-    number = _PERF_EVENT_OPEN.get(os.uname().machine)
-    if number is None:
+    if os.uname().machine != _MACHINE:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    attributes = _ATTRIBUTES.pack(
-        _BREAKPOINT, _ATTRIBUTES.size, 0, period, _SAMPLED, 0, _USER_ONLY | flags, 0, _WRITES, address,
+    attributes = ATTRIBUTES.pack(
+        _BREAKPOINT, ATTRIBUTES.size, 0, period, _SAMPLED, 0, USER_ONLY | flags, 0, _WRITES, address,
         size,
     )  # fmt: skip
-    libc = ctypes.CDLL(None, use_errno=True)
-    fd: int = libc.syscall(number, attributes, tid, -1, -1, _CLOSE_ON_EXEC)
-    if fd < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return fd
+    return open_event(attributes, tid)
 
 
 def _writes(ring: mmap.mmap) -> Iterator[Write]:
-    (head,) = struct.unpack_from("=Q", ring, _HEAD_AT)
-    at = 0
-    while at + _HEADER.size <= head:
-        kind, _misc, size = _HEADER.unpack_from(ring, mmap.PAGESIZE + at)
+    for kind, start in records(ring):
         if kind == _SAMPLE_KIND:
-            start = mmap.PAGESIZE + at + _HEADER.size
             instruction, _pid, tid, time = _SAMPLE.unpack_from(ring, start)
             yield Write(time, tid, instruction)
-        at += max(size, _HEADER.size)
 
 
 def function_at(pid: int, instruction: int) -> str | None:

@@ -14,7 +14,7 @@ from typing import Final, Self
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _, ngettext
 from shmtui.procfs.identity import alive
-from shmtui.procfs.process import read_stat, stopped
+from shmtui.procfs.process import read_stat, stopped, wait_channels
 from shmtui.repair.plan import Refusal
 from shmtui.repair.protocol_positions import participants
 from shmtui.repair.resume_guard import ResumeGuard
@@ -22,6 +22,8 @@ from shmtui.snapshot import Process, Snapshot
 
 STOP_SECONDS: Final = 1.0
 """How long a process may take to stop."""
+_FREEZER: Final = frozenset({"do_freezer_trap", "get_signal"})
+"""Where a process sleeps that its control group (cgroup v2) has frozen, by /proc/PID/wchan."""
 _SUSPENDING: Final = frozenset({signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
 """The signals that suspend this process and can be held back (signal(7))."""
 
@@ -71,7 +73,11 @@ class ProcessStopper:
                 return _not_permitted(process)
         if self.wait_until_stopped():
             return None
-        going = [p for p in participants(snapshot.processes) if _continued(p.pid)]
+        crew = participants(snapshot.processes)
+        unreached = [p for p in crew if _unreached(p.pid)]
+        if unreached:
+            return _out_of_reach(unreached[0])
+        going = [p for p in crew if _continued(p.pid)]
         if going:
             return _continued_at_once(going[0])
         return Refusal(_("a process does not stop"), _("try again"), transient=True)
@@ -127,6 +133,28 @@ class ProcessStopper:
         """Whether a process takes part that is not stopped."""
         known = self._stopped.keys() | self._stopped_before
         return any(p.pid not in known for p in participants(snapshot.processes))
+
+
+def _unreached(pid: int) -> bool:
+    """Whether a process is where SIGSTOP takes no effect: frozen by its control group, or in a call that such a
+    signal does not end, as vfork(2).
+    """
+    stat = read_stat(pid)
+    if stat is None or stopped(pid):
+        return False
+    return stat.state == "D" or any(channel in _FREEZER for channel in wait_channels(pid))
+
+
+def _out_of_reach(process: Process) -> Refusal:
+    text = _(
+        "{name} (PID {pid}) cannot be stopped now: it is frozen by its control group, or in a call that no "
+        "SIGSTOP ends, as vfork"
+    )
+    return Refusal(
+        text.format(name=process.name, pid=process.pid),
+        _("once it goes on, try again"),
+        transient=True,
+    )
 
 
 def _continued(pid: int) -> bool:

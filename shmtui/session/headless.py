@@ -61,8 +61,18 @@ def run_headless(options: RunOptions, live: LiveSource) -> RunOutcome:
     live.sampler.slots_shown = SLOTS_REPORTED
     snapshot = _averaged(live.sampler.sample(), totals, live.last)
     stuck = any(each.severity is Status.CRITICAL for each in snapshot.health.findings)
-    wrong = (stuck or totals.balanced is False) and code == ExitCode.OK
-    return RunOutcome(ExitCode.FINDINGS if wrong else code, snapshot, totals)
+    return RunOutcome(
+        judged(totals, stuck=stuck) if code == ExitCode.OK else code, snapshot, totals
+    )
+
+
+def judged(totals: Audit, *, stuck: bool) -> ExitCode:
+    """The exit code of a run that came to its end: where others may have moved items, it is not known whether some
+    were lost.
+    """
+    if stuck or (totals.balanced is False and not totals.guests):
+        return ExitCode.FINDINGS
+    return ExitCode.CANNOT if totals.balanced is False else ExitCode.OK
 
 
 def _require_descriptors() -> None:

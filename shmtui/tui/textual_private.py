@@ -231,8 +231,16 @@ class OneReader(LinuxDriver):
             self.write(f"\x1b]2;{title}\x07")
 
     def start_application_mode(self) -> None:
-        """Have the terminal keep its title (XTWINOPS 22), then set ours, also after a suspension."""
+        """Have the terminal keep its title (XTWINOPS 22), then set ours, also after a suspension.
+
+        Nor does the event loop ever wait for room among the frames: the thread that makes it ends where the
+        terminal is closed, and no signal ends a loop that waits. A hang-up brings SIGCONT, and so a new queue.
+        How many frames wait is bounded by `shmtui.tui.tty.behind`.
+        """
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        frames = getattr(self._writer_thread, "_queue", None)
+        if isinstance(frames, queue.Queue):
+            frames.maxsize = 0
         title, self._window_title = self._window_title, ""
         self.write("\x1b[22;2t")
         if title:
@@ -323,10 +331,7 @@ def show_title(app: App[Any], title: str) -> None:
 
 
 def frame_queue(app: App[Any]) -> "queue.Queue[str | None] | None":
-    """The frames that wait for the terminal; None where there is no such queue.
-
-    Textual's queue holds 30 frames. Putting a 31st in blocks the event loop.
-    """
+    """The frames that wait for the terminal; None where there is no such queue."""
     writer = getattr(getattr(app, "_driver", None), "_writer_thread", None)
     found = getattr(writer, "_queue", None)
     return found if isinstance(found, queue.Queue) else None

@@ -70,6 +70,19 @@ def multiplexer() -> Multiplexer | None:
     return Multiplexer(socket) if leader is not None and leader.parent == int(server) else None
 
 
+def _takes_more() -> bool:
+    """Whether the terminal has room for a byte."""
+    stderr = sys.__stderr__
+    if stderr is None or stderr.closed:
+        return True
+    poll = select.poll()
+    try:
+        poll.register(stderr.fileno(), select.POLLOUT)
+        return bool(poll.poll(0))
+    except (OSError, ValueError):
+        return True
+
+
 def behind(frames: Frames | None) -> bool:
     """Whether the terminal takes frames more slowly than they are drawn.
 
@@ -87,9 +100,8 @@ def drop_frames(frames: Frames | None) -> None:
     if frames is None:
         return
     gone = hung_up()
-    if not gone and not behind(frames):
+    if not gone and not behind(frames) and _takes_more():
         return
-    frames.maxsize = 0
     with contextlib.suppress(queue.Empty):
         while True:
             frames.get_nowait()

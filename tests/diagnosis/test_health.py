@@ -236,6 +236,7 @@ def shown(at: float, mutex: int, empty: int, full: int, *processes: Process) -> 
         in_=2,
         out=2,
         joined_ns=0,
+        lent_ns=0,
         forked_ns=0,
         semaphores={r: SemaphoreState(v, 0, True) for r, v in values.items()},
         processes=processes,
@@ -344,11 +345,22 @@ def test_a_child_that_was_forked_since_mutex_was_free_may_hold_it(forked_ns: int
     assert any("unless it is held by a child" in e for e in finding.evidence)
 
 
+@pytest.mark.parametrize("lent_ns", [1, 2, None])
+def test_who_was_lent_the_segment_since_mutex_was_free_may_hold_it(lent_ns: int | None) -> None:
+    """He opened no file: nobody saw him come."""
+    waits = peer(1, Role.PRODUCER, MUTEX)
+    seen = [replace(killed_inside(shown(t / 4, 0, 3, 0, waits)), lent_ns=lent_ns) for t in range(9)]
+    (finding,) = diagnose(seen).findings
+    assert (finding.code, finding.certainty) == ("dead-holder", Certainty.LIKELY)
+    assert any("another's open descriptor" in e for e in finding.evidence)
+
+
 ROOTS = ("root's processes take no part (9 cannot be read)",)
 SEEN_TO_DIE: dict[str, tuple[dict[str, object], bool]] = {
     "root": ({"assumptions": ROOTS}, True),
     "nobody": ({}, True),
     "forked": ({"assumptions": ROOTS, "forked_ns": 2}, False),
+    "lent": ({"assumptions": ROOTS, "lent_ns": 2}, False),
     "hidden waits": ({"assumptions": ROOTS, "waits_hidden": (1,)}, False),
     "unseen": ({"unseen": True}, False),
     "layout": ({"layout": "likely"}, False),

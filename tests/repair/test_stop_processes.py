@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.procfs.identity import start_time
@@ -15,6 +16,10 @@ from shmtui.procfs.process import stopped
 from shmtui.repair.resume_guard import ResumeGuard
 from shmtui.repair.resume_helper import Registered
 from shmtui.repair.stop_processes import ProcessStopper, interrupt_futex_wait
+from shmtui.shm.protocol import Role
+from shmtui.snapshot import EMPTY, Process, ProcessState
+from tests.compiling import Compiler
+from tests.program import letter
 from tests.traces import marked_processes
 from tests.waiting import poll
 
@@ -223,3 +228,23 @@ def test_the_dead_are_passed_over() -> None:
         poll(lambda: stopped(pid), "it has stopped")
         resume_registered(f"{gone} {since}\n", f"{pid} {start_time(pid)}\n")
         poll(lambda: not stopped(pid), "it goes on")
+
+
+VFORKS = "#include <unistd.h>\nint main(void) { if (!vfork()) { sleep(600); _exit(0); } return 0; }"
+
+
+def test_one_that_no_signal_stops_is_named(gcc: Compiler) -> None:
+    """The parent of a vfork stops once its child has let it go; it is not called continued by another."""
+    process = subprocess.Popen([gcc.source("vforks", VFORKS)], start_new_session=True)
+    try:
+        poll(lambda: letter(process.pid) == "D", "it waits for its child")
+        started = start_time(process.pid)
+        assert started is not None
+        its = Process(process.pid, "vforks", Role.UNKNOWN, ProcessState.PACING, start_time=started)
+        with ResumeGuard() as guard, ProcessStopper(guard) as stopper:
+            refusal = stopper.stop_participants(replace(EMPTY, processes=(its,)))
+        assert refusal is not None
+        assert "cannot be stopped now" in refusal.why
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

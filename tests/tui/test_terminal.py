@@ -1,6 +1,7 @@
 """Seeing that a terminal is gone, or does not keep up."""
 
 import asyncio
+import contextlib
 import os
 import pty
 import queue
@@ -67,8 +68,26 @@ def test_leaving_waits_for_no_stalled_terminal() -> None:
         frames.put("frame")
     tty.drop_frames(frames)
     assert frames.empty()
-    assert frames.maxsize == 0
     tty.drop_frames(None)
+
+
+def test_a_full_terminal_is_left_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few frames wait, and it has no room for another byte; what it has not shown is thrown away."""
+    master, slave = os.openpty()
+    frames: tty.Frames = queue.Queue()
+    for _frame in range(3):
+        frames.put("frame")
+    with os.fdopen(slave, "wb", buffering=0) as terminal:
+        monkeypatch.setattr("sys.__stderr__", terminal)
+        tty.drop_frames(frames)
+        assert frames.qsize() == 3
+        os.set_blocking(terminal.fileno(), False)
+        with contextlib.suppress(BlockingIOError):
+            while terminal.write(b"x" * 4096):
+                pass
+        tty.drop_frames(frames)
+        assert frames.empty()
+    os.close(master)
 
 
 def test_after_fg_every_row_is_drawn_again(name: str) -> None:

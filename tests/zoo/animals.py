@@ -44,6 +44,14 @@ HABITS: Final = (
     "undumpable_both", "undumpable_inside", "copy_beside", "rests_with_two", "lock_then_try",
     "lock_then_try_full", "lulls", "cancelled", "one_switches", "long_readers",
 )  # fmt: skip
+WAYS: Final = (
+    "fifo_inside", "accept_inside", "record_inside", "message_inside", "vfork_inside", "join_inside",
+    "sigwait_inside", "condition_inside", "other_semaphore_inside", "mprotect_inside", "viewer_locks",
+    "moves_mapping", "borrowed", "in_flight", "stolen", "indices_reversed", "indices_reversed_idle",
+    "permits_reversed", "permits_reversed_idle", "own_indices", "own_indices_idle", "both_initialise",
+    "destroyed", "once_a_minute", "twice_a_minute_full", "yields", "gauges", "pools", "traced", "namespaced",
+    "job_control",
+)  # fmt: skip
 STRANGE: Final = (
     "becomes", "forks_inside", "forks_and_leaves", "by_socket", "restarts", "cleans_up", "zeroes", "credits",
     "credits_late", "lock_first", "long_guests", "fewer", "viewer_first", "relays", "epochs", "stack",
@@ -65,7 +73,7 @@ LOCKS: Final = (
 SHAPES: Final = (
     "COUNTERS", "COUNTERS_AFTER", "REDUCED_BEFORE", "HEAD_IN", "TAIL_IN", "REAR", "BOTH_BEFORE",
     "LAST_IN", "SMALLER", "TWO_RINGS", "COUNTED", "ONE_LOCK", "RECORDS", "DOWNWARDS",
-    "ONE_SLOT_FREE", "BYTE_OFFSETS",
+    "ONE_SLOT_FREE", "BYTE_OFFSETS", "COUNTERS_WRAP", "COUNTERS_BYTE", "COUNTERS_LONG",
 )  # fmt: skip
 MUSL: Final = ("pair", "slow", "full_ring", "empty_ring", "just_made", "post_late", "batch_permits")
 
@@ -82,7 +90,7 @@ BRIEFLY: Final = frozenset(
 ) | {
     "exercise-musl-gcc-post_late", "named-gcc-third", "named-gcc-by_file", "locks-gcc-cond_held",
     "locks-gcc-robust_at_rest", "shapes-counters_after-pair", "shapes-one_slot_free-full",
-    "shapes-byte_offsets-full", "shapes-two_rings-pair", "unusual-gcc-script_lock",
+    "shapes-byte_offsets-full", "shapes-counters_wrap-pair", "shapes-counters_byte-pair", "shapes-two_rings-pair", "unusual-gcc-script_lock",
     "unusual-gcc-unmap_inside", "unusual-gcc-transaction", "unusual-gcc-batch_all_private",
     "unusual-gcc-zeroes", "unusual-gcc-turnstile", "unusual-gcc-token_ring",
     "unusual-gcc-rate_gate", "unusual-gcc-readers_writer_unmapped", "unusual-gcc-work_inside",
@@ -93,7 +101,9 @@ BRIEFLY: Final = frozenset(
     "unusual-gcc-stats_small", "files-gcc-flock_file", "files-gcc-rotating", "files-gcc-resizing",
     "strange-gcc-becomes", "strange-gcc-private_timed", "strange-gcc-leader_unmapped", "strange-musl-gcc-zeroes",
     "habits-gcc-killed_outside", "habits-gcc-supervised_unmapped",
-    "habits-gcc-event_full", "habits-gcc-mapped_twice", "habits-gcc-backs_off",
+    "ways-gcc-mprotect_inside", "ways-gcc-viewer_locks", "ways-gcc-borrowed", "ways-gcc-in_flight", "ways-gcc-stolen",
+    "ways-gcc-vfork_inside", "ways-gcc-own_indices", "ways-gcc-permits_reversed_idle", "ways-gcc-fifo_inside",
+    "ways-gcc-traced", "habits-gcc-event_full", "habits-gcc-mapped_twice", "habits-gcc-backs_off",
     "named-gcc-named_close", "locks-gcc-daemon_mutex", "locks-gcc-raw_clone", "mixed-gcc-polling",
 }  # fmt: skip
 """Those that every run of the tests watches: one of each kind of habit, but for a program that its own user may not
@@ -160,6 +170,8 @@ def animals() -> Iterator[Animal]:
         yield Animal("unusual", mode, debug=not slots, layout=("--slots", "5") if slots else ())
     for at, mode in enumerate(HABITS):
         yield Animal("habits", mode, debug=at % 2 == 0, layout=("--slots", "5") if at % 2 else ())
+    for at, mode in enumerate(WAYS):
+        yield Animal("ways", mode, debug=at % 2 == 0, layout=("--slots", "5") if at % 2 else ())
     for at, mode in enumerate(STRANGE):
         yield Animal("strange", mode, debug=at % 2 == 0, layout=("--slots", "5") if at % 2 else ())
     for mode in STRANGE_MUSL:

@@ -6,6 +6,7 @@ static void put_any(void) { take(&b->empty); take(&b->mutex); insert(0); give(&b
 static void get_any(void) { take(&b->full); take(&b->mutex); extract(); give(&b->mutex); give(&b->empty); }
 static void produce_any(int ms) { for (join();; usleep(1000 * ms)) put_any(); }
 static void consume_any(int ms) { for (join();; usleep(1000 * ms)) get_any(); }
+static void truncate_to(long size) { int fd = shm_open(name, O_RDWR, 0600); if (ftruncate(fd, size)) _exit(1); close(fd); }
 static void sleep_on(void) { for (;;) usleep(100000); }
 
 /* Out of the critical section by a return that posts nothing: it exits, goes on elsewhere, or begins anew. */
@@ -67,12 +68,86 @@ static void join_privately(int n) {
 }
 static void copied(void) { spawn("producer", join_privately, 0); spawn("consumer", consume_any, 50); }
 
+/* The critical section again: left by a fault, by a cancelled thread, by a child of vfork(2) that never ends; kept by
+   one that has let go of the segment; entered by who does not look whether its wait came to an end. */
+static void fault_inside(int n) { join(); while (n--) put_any(); take(&b->empty); take(&b->mutex); prctl(PR_SET_DUMPABLE, 0); *(volatile int *)8 = 1; }
+static void faults_inside(void) { spawn("consumer", consume_any, 50); spawn("producer", produce_any, 50); run("producer", fault_inside, 3); }
+static void *hold_for_ever(void *n) { take(&b->empty); take(&b->mutex); sleep_on(); return NULL; }
+static void cancel_inside(int n) {
+    join();
+    while (n--) put_any();
+    pthread_t t;
+    pthread_create(&t, NULL, hold_for_ever, NULL);
+    usleep(100000);
+    pthread_cancel(t); pthread_join(t, NULL);
+    for (;;) put_any();
+}
+static void cancelled_inside(void) { spawn("consumer", consume_any, 50); spawn("producer", cancel_inside, 3); }
+static void vfork_inside(int n) { join(); take(&b->empty); take(&b->mutex); if (!vfork()) { prctl(PR_SET_PDEATHSIG, SIGKILL); sleep_on(); } }
+static void vforks_inside(void) { spawn("consumer", consume_any, 50); spawn("producer", vfork_inside, 0); }
+static void let_go_inside(int n) { join(); take(&b->empty); take(&b->mutex); leave(); sleep_on(); }
+static void lets_go_inside(void) { spawn("consumer", consume_any, 50); spawn("producer", produce_any, 50); spawn("producer", let_go_inside, 0); }
+static void fork_inside(int n) {
+    for (join();; usleep(50000)) { take(&b->empty); take(&b->mutex); insert(0); if (!fork()) { give(&b->mutex); _exit(0); } wait(NULL); give(&b->mutex); give(&b->full); }
+}
+static void forks_and_posts_twice(void) { spawn("producer", fork_inside, 0); spawn("consumer", consume_any, 10); }
+static void try_in_vain(int n) { for (join();; usleep(20000)) { take(&b->empty); sem_trywait(&b->mutex); insert(0); usleep(10000); give(&b->mutex); give(&b->full); } }
+static void ignores_trywait(void) { spawn("producer", try_in_vain, 0); spawn("producer", try_in_vain, 0); spawn("consumer", consume_any, 10); }
+static void handle_inside(int n) { take(&b->mutex); insert(0); give(&b->mutex); }
+static void lock_in_handler(int n) { join(); signal(SIGALRM, handle_inside); alarm(1); while (n--) put_any(); take(&b->empty); take(&b->mutex); sleep_on(); }
+static void handler_locks(void) { spawn("consumer", consume_any, 50); spawn("producer", lock_in_handler, 3); }
+
+/* A wait whose end is not looked at: the time is over, or a signal came, and it goes on without a permit. */
+static void get_late(int n) { for (join();;) { struct timespec t = soon(60); sem_timedwait(&b->full, &t); take(&b->mutex); extract(); give(&b->mutex); give(&b->empty); } }
+static void ignores_timeout(void) { spawn("producer", produce_any, 300); spawn("consumer", get_late, 0); }
+static void nothing(int n) {}
+static void get_interrupted(int n) {
+    struct sigaction act = {.sa_handler = nothing};
+    struct itimerval each = {{0, 70000}, {0, 70000}};
+    sigaction(SIGALRM, &act, NULL); setitimer(ITIMER_REAL, &each, NULL);
+    for (join();;) { sem_wait(&b->full); while (sem_wait(&b->mutex)); extract(); give(&b->mutex); give(&b->empty); }
+}
+static void ignores_interruption(void) { spawn("producer", produce_any, 300); spawn("consumer", get_interrupted, 0); }
+static void get_unasked(int n) { for (join();; usleep(50000)) { take(&b->mutex); extract(); give(&b->mutex); give(&b->empty); } }
+static void never_waits_for_items(void) { spawn("producer", produce_any, 100); spawn("consumer", get_unasked, 0); }
+static void put_unasked(int n) { for (join();; usleep(20000)) { take(&b->mutex); insert(0); give(&b->mutex); give(&b->full); } }
+static void never_waits_for_room(void) { spawn("producer", put_unasked, 0); spawn("consumer", consume_any, 100); }
+static void put_still(int n) { for (join();; usleep(20000)) { take(&b->empty); take(&b->mutex); b->data[b->in] = n++; give(&b->mutex); give(&b->full); } }
+static void get_still(int n) { for (join();; usleep(60000)) { take(&b->full); take(&b->mutex); n = b->data[b->out]; give(&b->mutex); give(&b->empty); } }
+static void indices_stand_still(void) { spawn("producer", put_still, 0); spawn("consumer", get_still, 0); }
+static void one_index_stands_still(void) { spawn("producer", put_still, 0); spawn("consumer", consume_any, 30); }
+
+/* Initialised wrongly, or once more: too many inside, an item that is none, by the second to start, by nobody in time. */
+static void two_may_enter(void) { initialise(2, N, 0); for (int i = 0; i < 3; i++) spawn("producer", produce_any, 1); for (int i = 0; i < 3; i++) spawn("consumer", consume_any, 1); }
+static void one_item_more(void) { initialise(1, N, 1); spawn("producer", produce_any, 400); spawn("consumer", consume_any, 20); }
+static void initialise_again(int n) { usleep(400000); join(); initialise(1, N, 0); for (;; usleep(50000)) get_any(); }
+static void second_initialises(void) { spawn("producer", produce_any, 30); spawn("consumer", initialise_again, 0); }
+static void initialise_often(int n) { for (join();; usleep(300000)) initialise(1, N, 0); }
+static void initialised_in_flight(void) { spawn("producer", produce_any, 10); spawn("consumer", consume_any, 40); spawn("config", initialise_often, 0); }
+static void shrunk(void) { spawn("consumer", consume_any, 50); spawn("consumer", consume_any, 50); usleep(300000); truncate_to(0); }
+static void join_copy(int n) {
+    int fd = shm_open(name, O_RDWR, 0600);
+    b = mmap(NULL, sizeof *b, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    for (;; usleep(50000)) get_any();
+}
+static void consumer_copied(void) { spawn("producer", produce_any, 50); usleep(100000); spawn("consumer", join_copy, 0); }
+static void get_by_looking(int n) { for (join();; extract()) while (*(volatile int *)&b->in == *(volatile int *)&b->out); }
+static void spins_on_memory(void) { spawn("consumer", get_by_looking, 0); }
+/* The producer went on to a new segment of the name, which lives beside the old one; and both have their peers. */
+static void go_on_anew(int n) { shm_unlink(name); b = created(name, sizeof *b); initialise(1, N, 0); for (;; usleep(50000)) put_any(); }
+static void two_generations(void) { spawn("consumer", consume_any, 50); usleep(300000); spawn("producer", go_on_anew, 0); usleep(200000); spawn("consumer", consume_any, 50); }
+
 #define MODE(mode) {#mode, mode}
 static const struct { const char *name; void (*run)(void); } MODES[] = {
     MODE(exits_inside), MODE(wanders_off), MODE(locks_twice), MODE(thread_ends_inside), MODE(execs_inside),
     MODE(waits_for_child), MODE(stops_inside), MODE(spins_for_the_dead), MODE(forgets), MODE(posts_the_wrong_one),
     MODE(one_slot_more), MODE(no_permits), MODE(lock_never_given), MODE(halves),
     MODE(reads_for_ever), MODE(wiped), MODE(overwritten), MODE(replaced), MODE(copied),
+    MODE(faults_inside), MODE(cancelled_inside), MODE(vforks_inside), MODE(lets_go_inside), MODE(forks_and_posts_twice),
+    MODE(ignores_trywait), MODE(handler_locks), MODE(ignores_timeout), MODE(ignores_interruption),
+    MODE(never_waits_for_items), MODE(never_waits_for_room), MODE(indices_stand_still), MODE(one_index_stands_still),
+    MODE(two_may_enter), MODE(one_item_more), MODE(second_initialises), MODE(initialised_in_flight), MODE(shrunk),
+    MODE(consumer_copied), MODE(spins_on_memory), MODE(two_generations),
 };
 
 int main(int argc, char **argv) {

@@ -155,6 +155,17 @@ static void spin_dead(void) { run("victim", die_spinning, 0); spawn("spinner", s
 static void signal_lost(void) { spawn("producer", put_and_signal_wrong, 0); usleep(200000); spawn("consumer", wait_blindly, 0); }
 static void signal_wrong(void) { spawn("consumer", wait_blindly, 0); usleep(200000); spawn("producer", put_and_signal_wrong, 0); }
 
+/* Deadlocks of a thread with itself, and of two in opposite order over two locks. */
+static void lock_anew(int number) { join(); put(0, 0); lock(); pthread_mutex_lock(&q->lock); }
+static void *lock_in_thread(void *number) { lock(); return NULL; }
+static void leave_to_thread(int number) { pthread_t t; join(); lock(); pthread_create(&t, NULL, lock_in_thread, NULL); pthread_join(t, NULL); }
+static void lock_then_table(int number) { join(); lock(); usleep(300000); pthread_rwlock_wrlock(&q->table); }
+static void table_then_lock(int number) { join(); pthread_rwlock_wrlock(&q->table); usleep(300000); lock(); }
+static void locks_twice(void) { spawn("producer", lock_anew, 0); }
+static void locks_twice_waited(void) { spawn("producer", lock_anew, 0); usleep(200000); spawn("consumer", consume, 0); }
+static void joins_inside(void) { spawn("producer", leave_to_thread, 0); }
+static void opposite_orders(void) { spawn("first", lock_then_table, 0); spawn("second", table_then_lock, 0); usleep(500000); }
+
 #define MODE(mode, robust, type) {#mode, mode, robust, type}
 static const struct { const char *name; void (*run)(void); int robust, type; } MODES[] = {
     MODE(cond, 0, PTHREAD_MUTEX_NORMAL), MODE(cond_empty, 0, PTHREAD_MUTEX_ERRORCHECK),
@@ -168,6 +179,8 @@ static const struct { const char *name; void (*run)(void); int robust, type; } M
     MODE(dead_reader, 0, PTHREAD_MUTEX_NORMAL), MODE(dead_reader_waited, 0, PTHREAD_MUTEX_NORMAL),
     MODE(barrier_alone, 0, PTHREAD_MUTEX_NORMAL), MODE(spin_dead, 0, PTHREAD_MUTEX_NORMAL),
     MODE(signal_lost, 0, PTHREAD_MUTEX_NORMAL), MODE(signal_wrong, 0, PTHREAD_MUTEX_NORMAL),
+    MODE(locks_twice, 0, PTHREAD_MUTEX_NORMAL), MODE(locks_twice_waited, 0, PTHREAD_MUTEX_NORMAL),
+    MODE(joins_inside, 0, PTHREAD_MUTEX_NORMAL), MODE(opposite_orders, 0, PTHREAD_MUTEX_NORMAL),
 };
 
 int main(int argc, char **argv) {

@@ -19,6 +19,9 @@
 #define ONE_SLOT_FREE 15 /* at most N - 1 items */
 
 #define BYTE_OFFSETS 16  /* in and out count bytes */
+#define COUNTERS_WRAP 17 /* counters of 32 bits, at their end */
+#define COUNTERS_BYTE 18 /* counters of 8 bits, which begin anew every 256 items */
+#define COUNTERS_LONG 19 /* counters of 64 bits, past what fits into 32; N is no power of two */
 
 #ifndef CELLS
 #define CELLS 8
@@ -29,6 +32,24 @@
 
 #if SHAPE == COUNTERS
 typedef struct { int data[CELLS]; unsigned head, tail; sem_t mutex, empty, full; } Ring;
+#define PUT(r, item) ((r)->data[(r)->head++ % CELLS] = (item))
+#define GET(r) ((r)->data[(r)->tail++ % CELLS])
+#elif SHAPE == COUNTERS_WRAP || SHAPE == COUNTERS_BYTE || SHAPE == COUNTERS_LONG
+#if SHAPE == COUNTERS_WRAP
+typedef uint32_t Counter;
+#define FIRST 0xfffffff0u
+#elif SHAPE == COUNTERS_BYTE
+typedef uint8_t Counter;
+#define FIRST 0
+#else
+typedef uint64_t Counter;
+#define FIRST 0xfffffffcull
+#undef CELLS
+#define CELLS 6
+#endif
+typedef struct { int data[CELLS]; Counter head, tail; sem_t mutex, empty, full; } Ring;
+#undef START
+#define START(r) ((r)->head = (r)->tail = FIRST)
 #define PUT(r, item) ((r)->data[(r)->head++ % CELLS] = (item))
 #define GET(r) ((r)->data[(r)->tail++ % CELLS])
 #elif SHAPE == COUNTERS_AFTER

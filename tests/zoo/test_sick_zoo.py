@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ import pytest
 from shmtui.errors import ExitCode
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
+from shmtui.procfs.fork_watch import ForkWatch
 from shmtui.procfs.process import read_stat
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import segment_path
@@ -189,8 +191,28 @@ def test_one_of_each(binaries: Path, new_name: Callable[[], str]) -> None:
     all_well(SHORT, binaries, new_name)
 
 
-@pytest.mark.parametrize("rest", ["pause", "read"])
-def test_a_death_that_was_watched_is_certain(binaries: Path, name: str, rest: str) -> None:
+@pytest.fixture
+def forking(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """A program beside the others that forks all the time; whether it is asked for and it can be told apart."""
+    if not request.param:
+        yield False
+        return
+    with subprocess.Popen(["sh", "-c", "while :; do /bin/true; done"]) as process:
+        try:
+            ForkWatch(process.pid).close()
+            told_apart = True
+        except OSError:
+            told_apart = False
+        yield told_apart
+        process.kill()
+
+
+@pytest.mark.parametrize(
+    ("rest", "forking"), [("pause", False), ("read", False), ("pause", True)], indirect=["forking"]
+)
+def test_a_death_that_was_watched_is_certain(
+    binaries: Path, name: str, rest: str, forking: bool
+) -> None:
     """The parent of a forking server was asleep while mutex was free, and has not run since.
 
     Likely where some input may wake it, to post mutex in the place of the dead, as in read(2); where somebody takes part perhaps whom this user may not see, where a child that fell
@@ -200,7 +222,10 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str, rest: st
     last: list[object] = []
 
     def parent_is_idle() -> bool:
-        seen = samplers[0].sample().processes
+        now = samplers[0].sample()
+        seen = now.processes
+        if forking and (now.forked_ns is None or now.forked_ns >= (now.mutex_free_ns or 0)):
+            return False
         parents = [p for p in seen if p.parent not in {each.pid for each in seen}]
         # Of who was never seen alive no death is seen.
         all_seen = {*patient.living()} <= {p.pid for p in seen}
@@ -218,8 +243,9 @@ def test_a_death_that_was_watched_is_certain(binaries: Path, name: str, rest: st
         # Another test may list the segments of the machine, and open this one for a look.
         free_ns = now.mutex_free_ns or 0
         opened = now.joined_ns is None or now.joined_ns >= free_ns
-        # Beside other programs something is forked all the time.
+        # Where the kernel does not tell who forks, anybody may have.
         forked = now.forked_ns is None or now.forked_ns >= free_ns
+        assert not (forking and forked)
         woken = rest == "read"
         doubt = now.hidden or now.assumptions or behind or opened or forked or woken
         sure = Certainty.LIKELY if doubt else Certainty.CERTAIN
@@ -315,6 +341,10 @@ ILLS: Final = (
     "exits_inside", "wanders_off", "locks_twice", "thread_ends_inside", "execs_inside", "waits_for_child",
     "stops_inside", "spins_for_the_dead", "forgets", "posts_the_wrong_one", "one_slot_more", "no_permits",
     "lock_never_given", "halves", "reads_for_ever", "wiped", "overwritten", "replaced", "copied",
+    "faults_inside", "cancelled_inside", "vforks_inside", "lets_go_inside", "forks_and_posts_twice", "ignores_trywait",
+    "handler_locks", "ignores_timeout", "ignores_interruption", "never_waits_for_items", "never_waits_for_room",
+    "indices_stand_still", "one_index_stands_still", "two_may_enter", "one_item_more", "second_initialises",
+    "initialised_in_flight", "shrunk", "consumer_copied", "spins_on_memory", "two_generations",
 )  # fmt: skip
 
 
@@ -323,12 +353,17 @@ def test_mistakes_that_no_textbook_names(tmp_path: Path, new_name: Callable[[], 
     program = Compiler(tmp_path).program(Path(__file__).with_name("ills.c"))
     with contextlib.ExitStack() as stack:
         samplers = {}
-        for mode in ILLS:
-            name = new_name()
-            process = started(program, Animal("ills", mode), name)
-            stack.callback(Path(segment_path(name)).unlink, missing_ok=True)
+        names = {mode: new_name() for mode in ILLS}
+        with ThreadPoolExecutor(len(ILLS)) as pool:
+            begun = [
+                pool.submit(started, program, Animal("ills", mode), name)
+                for mode, name in names.items()
+            ]
+        for process in (each.result() for each in begun):
             stack.callback(process.communicate)
             stack.callback(os.killpg, process.pid, signal.SIGKILL)
+        for mode, name in names.items():
+            stack.callback(Path(segment_path(name)).unlink, missing_ok=True)
             samplers[mode] = stack.enter_context(
                 contextlib.closing(Sampler(name, LayoutOptions(slots=5)))
             )
@@ -354,6 +389,9 @@ LOCKS_LOST: Final = {
     "spin_dead": "looks again and again for what never comes",
     "signal_lost": "the ring had both items and room",
     "signal_wrong": "the ring had both items and room",
+    "locks_twice": "mutex was held in all",
+    "joins_inside": "mutex was held in all",
+    "opposite_orders": "mutex was held in all",
 }
 
 
@@ -369,6 +407,36 @@ def test_locks_that_nobody_gives_back(tmp_path: Path, name: str, mode: str, text
         before = path.read_bytes()
         run_shmtui("repair", name, "--yes")
         assert path.read_bytes() == before
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        Path(segment_path(name)).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "text"),
+    {
+        "locks_twice": "which waits for it itself",
+        "locks_twice_waited": "which waits for it itself",
+        "joins_inside": "the number in the lock is that of",
+    }.items(),
+)
+def test_a_thread_that_waits_for_its_own_lock(
+    tmp_path: Path, name: str, mode: str, text: str
+) -> None:
+    """The number in the lock is its own; it is likely alone, since another may unlock it."""
+    program = Compiler(tmp_path).program(Path(__file__).with_name("locks.c"), "-g")
+    process = started(program, Animal("locks", mode), name)
+    try:
+        with contextlib.closing(Sampler(name)) as sampler:
+
+            def found() -> Finding | None:
+                told = [f for f in sampler.sample().health.findings if f.code == "stalled"]
+                return told[0] if told else None
+
+            finding = poll(found, "it is found")
+            assert any(text in line for line in (finding.claim, *finding.evidence))
+            assert finding.certainty is Certainty.LIKELY
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

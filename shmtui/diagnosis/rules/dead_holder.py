@@ -13,6 +13,7 @@ from shmtui.diagnosis.holders import (
     died_last,
     forked_since_free,
     killed_since_free,
+    lent_since_free,
     may_hold_mutex,
     may_post,
     slept_since,
@@ -188,6 +189,13 @@ def _without_holder(held: HeldMutex) -> Finding:
         doubts.append(
             _(
                 "unless it is held by a child that was forked after mutex was seen free and let go of the segment at once: processes have started since"
+            )
+        )
+    if witnessed and not history.workers_only and lent_since_free(history.now):
+        doubts.append(
+            _(
+                "unless a process holds it that got the segment by another's open descriptor (SCM_RIGHTS, "
+                "pidfd_getfd) after mutex was seen free, and has let go of it: that opens no file"
             )
         )
     if not (witnessed or history.workers_only):

@@ -11,6 +11,11 @@ from shmtui.snapshot import Certainty, Finding, Snapshot, Status
 
 FIT_SAMPLES: Final = 3
 """In how many samples the indices and the permits have to contradict each other."""
+_STILL_SAMPLES: Final = 8
+"""In so many samples an index has to stand still that permits say has moved."""
+_TELLING_SLOTS: Final = 2
+"""The index of a smaller ring has no other place to go to."""
+_PERMITS: Final = (SemaphoreRole.EMPTY, SemaphoreRole.FULL)
 
 
 def bad_index(history: History) -> Iterator[Finding]:
@@ -101,6 +106,41 @@ def unfitting_samples(history: History) -> tuple[int, int]:
         return 0, 0
     wrong, looks = _compared(history.steady)
     return len(wrong), looks
+
+
+def standing_still(history: History) -> Iterator[str]:
+    """Permits were posted again and again, and no index has moved: the programs have their indices elsewhere,
+    or move none and write over items. Undecided: one that goes round between any two samples looks the same.
+    """
+    samples = history.steady
+    known = history.now.in_ is not None and history.now.layout.slots >= _TELLING_SLOTS
+    if history.workers_only or history.items_moved or not known or len(samples) < _STILL_SAMPLES:
+        return
+    posts = max(_posts(samples, role) for role in _PERMITS)
+    if posts >= FIT_SAMPLES:
+        yield _(
+            "permits were posted again and again, between {count} of {samples} samples, and neither in nor out "
+            "moved: the programs keep their indices elsewhere, or move none and overwrite items; say where they "
+            "are with --map or --index-segment"
+        ).format(count=posts, samples=len(samples))
+
+
+def _posts(samples: Sequence[Snapshot], role: SemaphoreRole) -> int:
+    """Between how many samples a semaphore was posted: it has grown, or who waits for it has begun to anew."""
+    return sum(_posted(before, after, role) for before, after in pairwise(samples))
+
+
+def _posted(before: Snapshot, after: Snapshot, role: SemaphoreRole) -> bool:
+    values = [s.semaphores[role].value or 0 for s in (before, after) if role in s.semaphores]
+    waited = {p.pid for p in before.processes if role in p.waits}
+    between_s = (after.monotonic_ns - before.monotonic_ns) / 2e9
+    return values != sorted(values, reverse=True) or any(
+        p.pid in waited
+        and role in p.waits
+        and (p.blocked_for or 0.0) < between_s
+        and not (p.timed_waits or p.catches_signals)
+        for p in after.processes
+    )
 
 
 def _compared(samples: Sequence[Snapshot]) -> tuple[list[Snapshot], int]:

@@ -1,6 +1,6 @@
 """Findings about processes that wait although they could go on, or that get no items. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from shmtui.diagnosis.history import SETTLED_NS, History, living, vanished
@@ -72,27 +72,67 @@ def kept_lock(history: History) -> Iterator[Finding]:
         min(history.unmoved_ns(), history.lasted_ns(lambda s: bool(waiting(s)))),
     )
     if now and lasted >= KEPT_NS:
+        itself = _waits_for_itself(history.now, now)
         yield Finding(
             "stalled",
             Status.WARNING,
-            ngettext(
-                "{who} waits for mutex and nothing moves: its holder keeps it, or died",
-                "{who} wait for mutex and nothing moves: its holder keeps it, or died",
-                len(now),
-            ).format(who=names(now)),
+            _kept_by(now, itself),
             (
                 _("nothing changed for {time}").format(time=seconds(lasted)),
+                *_owner(history.now, itself),
                 _(
                     "the lock is a pthread_mutex_t, and no dead owner stands in it: shmtui repair leaves it"
                 ),
             ),
             Certainty.LIKELY,
             _(
+                "unlock it before it is locked again, or make it recursive (PTHREAD_MUTEX_RECURSIVE); an "
+                "errorcheck mutex tells the thread (EDEADLK)"
+            )
+            if itself
+            else _(
                 "gdb -p PID shows the holder in mutex.__data.__owner; the kernel passes a robust mutex "
                 "(pthread_mutexattr_setrobust) on when its holder dies"
             ),
             subject=SemaphoreRole.MUTEX,
         )
+
+
+def _kept_by(waiting: Sequence[Process], itself: Process | None) -> str:
+    if itself is not None:
+        return _("mutex is held by {who}, which waits for it itself, and nothing moves").format(
+            who=names([itself])
+        )
+    return ngettext(
+        "{who} waits for mutex and nothing moves: its holder keeps it, or died",
+        "{who} wait for mutex and nothing moves: its holder keeps it, or died",
+        len(waiting),
+    ).format(who=names(waiting))
+
+
+def _waits_for_itself(s: Snapshot, waiting: Sequence[Process]) -> Process | None:
+    """The process of one thread whose number stands in the lock that it waits for without end. No proof that it waits
+    for ever: glibc lets another process unlock it.
+    """
+    for p in waiting:
+        alone = p.threads == 1 and not (p.timed_waits or p.has_handlers)
+        if alone and any(o.role is SemaphoreRole.MUTEX and o.owner == p.pid for o in s.sync):
+            return p
+    return None
+
+
+def _owner(s: Snapshot, itself: Process | None) -> Iterator[str]:
+    """Whose number stands in the lock."""
+    for each in s.sync:
+        if each.role is SemaphoreRole.MUTEX and each.owner is not None:
+            owner = next((p for p in living(s) if p.pid == each.owner), None)
+            if itself is not None:
+                yield _("its number stands in the lock, and it has no other thread to unlock it")
+                yield _("unless another process unlocks it in its place, as glibc allows")
+            elif owner is not None:
+                yield _("the number in the lock is that of {who}").format(who=names([owner]))
+            else:
+                yield _("the number in the lock is that of thread {tid}").format(tid=each.owner)
 
 
 def nobody_left(history: History) -> Iterator[Finding]:
