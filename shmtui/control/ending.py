@@ -34,6 +34,12 @@ class Ending:
             return End.FINISHED
         return End.STUCK
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits while producers stand before another item that they could begin."""
+        waits = any(t not in self.parked and t.operation.kind is not Kind.JOIN for t in self.live)
+        return waits and any(is_ready(task) for task in self.parked)
+
     def _waits_in_vain(self) -> bool:
         """Whether producers have made as many items as the ring has slots, and all consumers wait for semaphores
         that nobody has ever posted.

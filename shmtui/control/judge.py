@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 HANG: Final = "hang"
 """The finding that takes two executions: in one somebody waits for ever, in another all end."""
+LOST_WAKEUP: Final = "lost-wakeup"
 _CRASHES: Final = frozenset(
     {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP}
 )
@@ -44,7 +45,7 @@ def judge(run: "Run", names: "Names") -> tuple[Finding, ...]:
         text = _("nobody can go on: {who}")
         claim = text.format(who=waiting_words(run, names))
         found.append(Finding("deadlock", claim, len(run.steps) - 1))
-    return (*found, *_races(run, names))
+    return (*found, *_slept_through(run, names), *_races(run, names))
 
 
 def waiting_words(run: "Run", names: "Names") -> str:
@@ -168,6 +169,17 @@ def _forgotten(run: "Run", names: "Names") -> list[Finding]:
         )
         for each in (forgotten_posts(run) if run.end is not End.KNOWN else ())
     ]  # fmt: skip
+
+
+def _slept_through(run: "Run", names: "Names") -> list[Finding]:
+    if run.slept_through is None:
+        return []
+    task, operation, step = run.slept_through
+    text = _(
+        "{who} waits for a condition for ever; woken without a signal, it does not wait again: either what it "
+        "waits for is there, and the signal was lost, or it does not look (if where while is needed)"
+    )
+    return [Finding(LOST_WAKEUP, text.format(who=_where(run, names, task, operation)), step)]
 
 
 def _races(run: "Run", names: "Names") -> list[Finding]:

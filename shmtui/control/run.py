@@ -44,6 +44,8 @@ class Choice(msgspec.Struct, frozen=True):
     enabled: tuple[str, ...]
     chosen: str
     default: str
+    asleep: tuple[str, ...] = ()
+    """Who sleeps on a condition, and could go on if it woke without a signal."""
 
 
 class Misuse(msgspec.Struct, frozen=True):
@@ -86,6 +88,8 @@ class Run(msgspec.Struct):
     """Who called sem_init(3) on a semaphore after another program had: who, after whom, and where."""
     races: list[Race] = msgspec.field(default_factory=list)
     faults: list[ItemFault] = msgspec.field(default_factory=list)
+    slept_through: tuple[str, Operation, int] | None = None
+    """Who slept on a condition for ever, and woken did not sleep again: where, and in which step it woke."""
     foreign: bool = False
     """Whether a task became another program, or slept in the kernel for another reason than a join."""
 

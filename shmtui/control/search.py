@@ -189,9 +189,20 @@ class Search:
             if not self._decided():
                 self.execution.favourite = program.name
                 try:
-                    self._note(self.execution.run())
+                    run = self.execution.run()
                 finally:
                     self.execution.favourite = ""
+                self._note(run)
+                self._wake_unsignalled(run)
+
+    def _wake_unsignalled(self, run: Run) -> None:
+        """The same once more for each task that slept on a condition in it, which wakes without a signal then."""
+        woken: set[str] = set()
+        for at, choice in enumerate(run.choices):
+            for task in choice.asleep:
+                if task not in woken and not self._decided():
+                    woken.add(task)
+                    self._execute((*run.order[:at], task))
 
     def unsteady(self, first: Run, second: Run) -> str:
         """That two executions in the same order differ, and where."""

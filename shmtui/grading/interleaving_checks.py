@@ -217,7 +217,7 @@ def no_busy_wait(facts: Facts) -> Said:
 def no_deadlock(facts: Facts) -> Said:
     """Nobody waits for ever who could be let go on, in no order."""
     names = ("pair", "end") if "end" in facts.trials else ("pair",)
-    return _searched(facts, names, ("deadlock", "hang"), calls=True, ring=False)
+    return _searched(facts, names, ("deadlock", "hang", "lost-wakeup"), calls=True, ring=False)
 
 
 def no_crash(facts: Facts) -> Said:
