@@ -117,7 +117,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
     if len(commands) > _MOST_PROGRAMS:
         text = _("{count} programs are too many: {most} at most")
         raise click.UsageError(text.format(count=len(commands), most=_MOST_PROGRAMS))
-    progress = _Progress(items)
+    progress = _Progress()
     interrupted = _Interrupted()
     with Workshop(commands, items) as workshop:
         try:
@@ -193,8 +193,8 @@ class _Interrupted:
 class _Progress:
     """A line on stderr that says how far the search is, where that is a terminal."""
 
-    def __init__(self, items: int) -> None:
-        self._items, self._shown = items, False
+    def __init__(self) -> None:
+        self._shown = False
 
     def show(self, outcome: "Outcome") -> None:
         """Show it."""
@@ -202,7 +202,7 @@ class _Progress:
 
         if sys.stderr.isatty():
             width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
-            text = progress_line(outcome, self._items)[:width]
+            text = progress_line(outcome)[:width]
             click.echo(f"\r\x1b[K{text}", err=True, nl=False)
             self._shown = True
 

@@ -86,8 +86,9 @@ class Execution:
 
     def _reset(self) -> None:
         self.result = Run(
-            fine=self.fine, starts_vary=self.starts_vary, usual_failures=self.usual_failures
-        )
+            items=self.items, fine=self.fine, starts_vary=self.starts_vary,
+            usual_failures=self.usual_failures,
+        )  # fmt: skip
         self.tasks = []
         self.repetition = Repetition(self)
         self._waiting: dict[object, list[Task]] = {}

@@ -193,7 +193,7 @@ def confirm(workshop: Workshop, finding: Finding, run: Run) -> tuple[Finding, Ru
     ShmtuiError: it does not show it again.
     """
     execution = workshop.execution
-    execution.fine, execution.starts_vary = run.fine, run.starts_vary
+    execution.fine, execution.starts_vary, execution.items = run.fine, run.starts_vary, run.items
     again = execution.run(run.order)
     same = [each for each in judge(again, workshop.names) if each.kind == finding.kind]
     if finding.kind == HANG and again.is_same(run):

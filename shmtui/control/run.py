@@ -65,6 +65,8 @@ class Run(msgspec.Struct):
     steps: list[Step] = msgspec.field(default_factory=list)
     choices: list[Choice] = msgspec.field(default_factory=list)
     end: End = End.UNFINISHED
+    items: int = 0
+    """That each producer was let make."""
     fine: bool = False
     starts_vary: bool = False
     """Whether the starts are steps among the others."""

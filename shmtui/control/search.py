@@ -21,6 +21,8 @@ from shmtui.i18n import _
 
 _SHARE: Final = 0.3
 """Of the budget, for loads and stores before the calls alone are searched."""
+_CALLS_SHARE: Final = 0.6
+"""Of what is left then, for the calls alone before fewer items are searched; these have as much of the rest."""
 _DEPARTURE_STEPS: Final = 5
 AFTER_SECONDS: Final = 0.2
 """How long a shorter order is looked for once something is found."""
@@ -39,13 +41,15 @@ class Covered(msgspec.Struct):
     departures: int = 0
     """Of the orders so far, the most."""
     complete: bool = False
+    items: int = 0
+    """That each producer made."""
 
 
 class _Frontier:
     """The states that were entered at one kind of step, and the orders that are to be tried."""
 
-    def __init__(self, *, fine: bool, starts: bool = False) -> None:
-        self.covered = Covered(fine, starts)
+    def __init__(self, items: int, *, fine: bool, starts: bool = False) -> None:
+        self.covered = Covered(fine, starts, items=items)
         self.seen: set[int] = set()
         self._waiting: list[tuple[int, int, tuple[str, ...]]] = [(0, 0, ())]
         self._number = 0
@@ -142,10 +146,13 @@ class Search:
             raise ShmtuiError(self.unsteady(first, second))
         self._note(first)
         self._favourites()
-        accesses, calls = _Frontier(fine=True), _Frontier(fine=False)
-        now = self._clock()
-        self._every_state(accesses, self._end if fine else now + _SHARE * (self._end - now))
+        items = self.execution.items
+        accesses, calls = _Frontier(items, fine=True), _Frontier(items, fine=False)
+        self._every_state(accesses, self._end if fine else self._after_share(_SHARE))
         if accesses and not fine and not self.outcome.spinning:
+            self._every_state(calls, self._after_share(_CALLS_SHARE))
+            if calls:
+                self._fewer_items(self._after_share(_CALLS_SHARE))
             self._every_state(calls, self._end)
         self._every_state(accesses, self._end)
         self._order_dependent()
@@ -160,7 +167,7 @@ class Search:
         execution.starts_vary = True
         self._found_at, self._since_found = 0.0, 0
         try:
-            self._every_state(_Frontier(fine=False, starts=True), self._end)
+            self._every_state(_Frontier(execution.items, fine=False, starts=True), self._end)
         finally:
             execution.starts_vary = False
         self.outcome.found |= before
@@ -182,6 +189,24 @@ class Search:
                     outcome.started_first.append((program.command, found[0]))
         finally:
             execution.favourite, execution.starts_vary = "", False
+
+    def _after_share(self, share: float) -> float:
+        """The time when so much of what is left is over."""
+        now = self._clock()
+        return now + share * (self._end - now)
+
+    def _fewer_items(self, end: float) -> None:
+        """All orders of one item of each producer, of two and so on, for as long as there is time for all."""
+        execution, most = self.execution, self.execution.items
+        try:
+            for items in range(1, most):
+                execution.items = items
+                frontier = _Frontier(items, fine=False)
+                self._every_state(frontier, end)
+                if frontier:
+                    break
+        finally:
+            execution.items = most
 
     def _favourites(self) -> None:
         """One execution for each task that always goes on as long as it can: the others are far behind."""

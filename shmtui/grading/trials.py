@@ -114,10 +114,10 @@ def searched(programs: Programs, items: int, seconds: float, *, fine: bool = Tru
         found = [shown(workshop, *each) for each in outcome.found.values()]
         whole = not (result.others or outcome.foreign or outcome.given_up or outcome.spinning)
         ring = workshop.execution.ring
-        complete = [part.fine for part in outcome.covered if part.complete and whole]
+        complete = [p.fine for p in outcome.covered if p.complete and p.items == items and whole]
         return Trial(
             "", found=tuple(found), complete=True in complete, complete_calls=bool(complete),
-            covered="; ".join(covered_words(part, items) for part in outcome.covered),
+            covered="; ".join(covered_words(part) for part in outcome.covered),
             layout=result.layout, slots=0 if ring is None else ring.slots, ended=result.statuses,
             indexed=ring is not None and len(ring.indices) == 2,
         )  # fmt: skip
