@@ -96,6 +96,7 @@ class Execution:
         self.memory = SharedBytes(self.scene, self.tasks)
         self.observed = Observation(self)
         self.result.races = self.observed.races.races
+        self.result.lost_updates = self.observed.updates.found
         if self.observed.items is not None:
             self.result.faults = self.observed.items.faults
         self._order: tuple[str, ...] = ()

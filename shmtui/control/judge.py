@@ -45,7 +45,7 @@ def judge(run: "Run", names: "Names") -> tuple[Finding, ...]:
         text = _("nobody can go on: {who}")
         claim = text.format(who=waiting_words(run, names))
         found.append(Finding("deadlock", claim, len(run.steps) - 1))
-    return (*found, *_slept_through(run, names), *_races(run, names))
+    return (*found, *_slept_through(run, names), *_updates(run, names), *_races(run, names))
 
 
 def waiting_words(run: "Run", names: "Names") -> str:
@@ -155,8 +155,8 @@ def _items(run: "Run", names: "Names") -> list[Finding]:
 
 def _forgotten(run: "Run", names: "Names") -> list[Finding]:
     text = _(
-        "{who} begins its next item, and has not posted {name} for the one that it began at {first}, as it did "
-        "before and does again: a permit is lost"
+        "{who} begins its next item, and has not posted {name} for the one that it began at {first}, as it does "
+        "for others: a permit is lost"
     )
     return [
         Finding(
@@ -168,6 +168,23 @@ def _forgotten(run: "Run", names: "Names") -> list[Finding]:
             each.step,
         )
         for each in (forgotten_posts(run) if run.end is not End.KNOWN else ())
+    ]  # fmt: skip
+
+
+def _updates(run: "Run", names: "Names") -> list[Finding]:
+    text = _(
+        "{who} stores {name} by the value that it loaded before; what {other} has stored there in between is lost"
+    )
+    return [
+        Finding(
+            "lost-update",
+            text.format(
+                who=_at(run, names, each.step), other=_at(run, names, each.between),
+                name=names.place(each.place),
+            ),
+            each.step,
+        )
+        for each in run.lost_updates
     ]  # fmt: skip
 
 

@@ -2,10 +2,12 @@
 
 import msgspec
 
-from shmtui.control.operation import TIMED, Kind, Place
+from shmtui.control.operation import ACCESSES, TIMED, Kind, Place
 from shmtui.control.run import Run
 from shmtui.shm.protocol import Role
 
+_ENOUGH = 3
+"""Items, of which the first is the odd one."""
 _SIDES = ((Role.PRODUCER, Role.CONSUMER), (Role.CONSUMER, Role.PRODUCER))
 
 
@@ -45,7 +47,8 @@ def forgotten_posts(run: Run) -> list[ForgottenPost]:
     """Where a task that takes a permit and hands one on for each item hands none on for one of them.
 
     Only of a task that did so for the item before and the item after, and never handed on another
-    number: one that hands on later, or many at once, forgets nothing.
+    number: one that hands on later, or many at once, forgets nothing. Or of one that hands on none for its
+    first item alone, for which it does the same otherwise as for the next.
     """
     places = permit_places(run)
     found = []
@@ -71,8 +74,28 @@ def _forgotten(run: Run, task: str, taken: Place, given: Place) -> list[Forgotte
     whole = posts[:-1]  # The last one may have its post before it.
     if set(whole) != {0, 1}:
         return []
+    if whole[0] == 0 and set(whole[1:]) == {1} and _is_alike(run, task, begins, given):
+        return [ForgottenPost(task, given, begins[0], begins[1])]
     return [
         ForgottenPost(task, given, begins[at], begins[at + 1])
         for at in range(1, len(whole) - 1)
         if whole[at - 1 : at + 2] == [1, 0, 1]
     ]
+
+
+def _is_alike(run: Run, task: str, begins: list[int], given: Place) -> bool:
+    """Whether it loads, stores and calls the same for its first item as for its second, but for the post
+    that follows.
+    """
+    if not run.fine or len(begins) <= _ENOUGH:
+        return False
+    first, second = (
+        [s.operation for s in run.steps[begin:end] if s.task == task]
+        for begin, end in zip(begins, begins[1:3], strict=False)
+    )
+    at = next(n for n, each in enumerate(second) if (each.kind, each.place) == (Kind.POST, given))
+    if any(each.kind in ACCESSES for each in second[at:]):
+        return False
+    without = second[:at] + second[at + 1 :]
+    accesses = any(each.kind in ACCESSES for each in first)
+    return accesses and [(e.kind, e.site) for e in first] == [(e.kind, e.site) for e in without]

@@ -6,6 +6,7 @@ import msgspec
 
 from shmtui.control.happens_before import Race
 from shmtui.control.items import ItemFault
+from shmtui.control.lost_updates import LostUpdate
 from shmtui.control.operation import Operation, Place
 from shmtui.shm.protocol import Role
 
@@ -89,6 +90,7 @@ class Run(msgspec.Struct):
     made_again: list[tuple[str, str, Place]] = msgspec.field(default_factory=list)
     """Who called sem_init(3) on a semaphore after another program had: who, after whom, and where."""
     races: list[Race] = msgspec.field(default_factory=list)
+    lost_updates: list[LostUpdate] = msgspec.field(default_factory=list)
     faults: list[ItemFault] = msgspec.field(default_factory=list)
     slept_through: tuple[str, Operation, int] | None = None
     """Who slept on a condition for ever, and woken did not sleep again: where, and in which step it woke."""

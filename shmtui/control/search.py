@@ -24,6 +24,9 @@ _SHARE: Final = 0.3
 _CALLS_SHARE: Final = 0.6
 """Of what is left then, for the calls alone before fewer items are searched; these have as much of the rest."""
 _DEPARTURE_STEPS: Final = 5
+_MOST_SLOTS: Final = 32
+"""Of a ring that is filled, and goes round."""
+_MORE_THAN_SLOTS: Final = 3
 AFTER_SECONDS: Final = 0.2
 """How long a shorter order is looked for once something is found."""
 _AFTER_ORDERS: Final = 10
@@ -209,16 +212,22 @@ class Search:
             execution.items = most
 
     def _favourites(self) -> None:
-        """One execution for each task that always goes on as long as it can: the others are far behind."""
-        for program, _role in self.execution.programs:
-            if not self._decided():
-                self.execution.favourite = program.name
-                try:
-                    run = self.execution.run()
-                finally:
-                    self.execution.favourite = ""
-                self._note(run)
-                self._wake_unsignalled(run)
+        """One execution for each task that always goes on as long as it can: the others are far behind, by
+        more items than the ring has slots.
+        """
+        execution, items, ring = self.execution, self.execution.items, self.execution.ring
+        if ring is not None and ring.slots <= _MOST_SLOTS:
+            execution.items = max(items, ring.slots + _MORE_THAN_SLOTS)
+        try:
+            for program, _role in execution.programs:
+                if not self._decided():
+                    execution.favourite = program.name
+                    run = execution.run()
+                    execution.favourite = ""
+                    self._note(run)
+                    self._wake_unsignalled(run)
+        finally:
+            execution.favourite, execution.items = "", items
 
     def _wake_unsignalled(self, run: Run) -> None:
         """The same once more for each task that slept on a condition in it, which wakes without a signal then."""

@@ -143,7 +143,7 @@ def semaphores(facts: Facts) -> Said:
 def exclusion(facts: Facts) -> Said:
     """No two store an index unordered, and the mutex is posted by who waited for it."""
     names = ("pair", *(name for name in _WIDE if name in facts.trials))
-    return _searched(facts, names, ("race", "mutex-overflow"))
+    return _searched(facts, names, ("race", "lost-update", "mutex-overflow"))
 
 
 def items_kept(facts: Facts) -> Said:
