@@ -183,20 +183,19 @@ class Execution:
                 return False
         if self.seen is not None and (local := [t for t in enabled if self._is_local(t)]):
             enabled = local[:1]
-        at, order = len(self.result.choices), self._order
+        at, order, state = len(self.result.choices), self._order, 0
+        default = self._default(enabled, self._current)
         if self.seen is not None and at >= len(order) and self._beyond is None:
             state = self._state.now()
             if state in self.seen:
                 self.result.end, self._over = End.KNOWN, True
+                self.result.known = state, default.name
                 return False
             self.seen.add(state)
-        default = self._default(enabled, self._current)
-        chosen = default
-        if at < len(order):
-            chosen = self._ordered(order[at], enabled, at)
+        chosen = default if at >= len(order) else self._ordered(order[at], enabled, at)
         names = tuple(task.name for task in enabled)
         asleep = tuple(task.name for task in self.tasks if may_wake(task))
-        self.result.choices.append(Choice(names, chosen.name, default.name, asleep))
+        self.result.choices.append(Choice(names, chosen.name, default.name, asleep, state))
         self._take(chosen)
         self._current = chosen
         return True

@@ -1,5 +1,7 @@
 """The permits of an execution: which semaphores hand them from side to side, and who forgets to hand one on. Pure."""
 
+from itertools import pairwise
+
 import msgspec
 
 from shmtui.control.operation import ACCESSES, TIMED, Kind, Place
@@ -91,7 +93,7 @@ def _is_alike(run: Run, task: str, begins: list[int], given: Place) -> bool:
         return False
     first, second = (
         [s.operation for s in run.steps[begin:end] if s.task == task]
-        for begin, end in zip(begins, begins[1:3], strict=False)
+        for begin, end in pairwise(begins[:3])
     )
     at = next(n for n, each in enumerate(second) if (each.kind, each.place) == (Kind.POST, given))
     if any(each.kind in ACCESSES for each in second[at:]):

@@ -47,6 +47,8 @@ class Choice(msgspec.Struct, frozen=True):
     default: str
     asleep: tuple[str, ...] = ()
     """Who sleeps on a condition, and could go on if it woke without a signal."""
+    state: int = 0
+    """Of the search, where that asked for it."""
 
 
 class Misuse(msgspec.Struct, frozen=True):
@@ -73,6 +75,8 @@ class Run(msgspec.Struct):
     """Whether the starts are steps among the others."""
     usual_failures: frozenset[str] = frozenset()
     """Who ends with another status than 0 in the usual order, too."""
+    known: tuple[int, str] | None = None
+    """The state that it came to and that an earlier one had been in, and who would have gone on."""
     blocked: list[tuple[str, Operation]] = msgspec.field(default_factory=list)
     """Of one that ended with somebody waiting: who stands where."""
     parked: set[str] = msgspec.field(default_factory=set)
