@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from shmtui.control.execution import Execution
     from shmtui.control.task import Task
 
-_LOOKS = frozenset({Kind.LOAD, Kind.TRY_WAIT, Kind.TRY_LOCK, Kind.TRY_SET})
+_LOOKS = frozenset({Kind.LOAD, Kind.SPIN, Kind.TRY_WAIT, Kind.TRY_LOCK, Kind.TRY_SET})
 
 
 class Ending:

@@ -30,6 +30,8 @@ def is_ready(task: "Task") -> bool:
             return False
         case Kind.SET:
             return may_change_set(task)
+        case Kind.SPIN:
+            return not task.world.repetition.spins_on(task)
         case Kind.LOAD | Kind.TRY_WAIT | Kind.TRY_LOCK | Kind.TRY_SET:
             return not task.world.repetition.is_idle(task)
     return True

@@ -162,8 +162,9 @@ class Search:
         """The shortest one in which somebody waits for ever, as one may whose peers have ended."""
         self._last_told = 0.0
 
-    def run(self, *, fine: bool) -> Outcome:
-        """Search: loads and stores for a while; then, unless ``fine``, the calls alone; then what is left.
+    def run(self, *, fine: bool, share: float = 1.0) -> Outcome:
+        """Search: loads and stores for a while; then, unless ``fine``, the calls alone; then what is left of
+        ``share`` of the budget.
 
         ShmtuiError: the programs do not do the same twice in the same order.
         """
@@ -173,6 +174,7 @@ class Search:
             raise ShmtuiError(self.unsteady(first, second))
         self._note(first)
         self._favourites()
+        end, self._end = self._end, self._after_share(share)
         items = self.execution.items
         accesses, calls = _Frontier(items, fine=True), _Frontier(items, fine=False)
         self._every_state(accesses, self._end if fine else self._after_share(_SHARE))
@@ -182,6 +184,7 @@ class Search:
                 self._fewer_items(self._after_share(_CALLS_SHARE))
             self._every_state(calls, self._end)
         self._every_state(accesses, self._end)
+        self._end = end
         self._order_dependent()
         self.outcome.seconds = self._clock() - self._begin
         return self.outcome

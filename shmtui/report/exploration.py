@@ -95,6 +95,13 @@ def notes(result: "Exploration") -> Iterator[str]:
         yield _(
             "the programs may also wait by {calls}: these are no steps, and races are not judged"
         ).format(calls=calls)
+    if result.made_again and not any(part.starts for part in outcome.covered):
+        second, first, place = result.made_again[0]
+        text = _(
+            "{second} initialises {name} again after {first} has: what that does to items that are there was not "
+            "tried (--start any)"
+        )
+        yield text.format(second=second, first=first, name=inert(result.names.place(place)))
     for command, finding in outcome.started_first:
         text = _("started first, {command} goes wrong ({kind}: {claim}); --start any searches that")
         yield text.format(
