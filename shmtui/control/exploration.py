@@ -12,7 +12,7 @@ from shmtui.control import ptrace
 from shmtui.control.entry_points import other_means, uses_system_v
 from shmtui.control.execution import Execution
 from shmtui.control.items import Ring
-from shmtui.control.judge import HANG, Finding, judge
+from shmtui.control.judge import HANG, Finding, failed_call, judge
 from shmtui.control.operation import SILENT, Place
 from shmtui.control.places import Names
 from shmtui.control.program import EndedEarlyError, HeldProgram
@@ -183,13 +183,12 @@ def _require_under_way(usual: Run, workshop: Workshop) -> None:
             program = usual.programs[task]
             command = next(p.command for p, _role in workshop.programs if p.name == program)
             said = usual.output(task).strip().splitlines()
-            raise EndedEarlyError(
-                text.format(
-                    command=command[0],
-                    status=status,
-                    output=said[-1] if said else _("it wrote nothing"),
-                )
+            last = said[-1] if said else ""
+            words = text.format(
+                command=command[0], status=status, output=last or _("it wrote nothing")
             )
+            failure = failed_call(usual, task)
+            raise EndedEarlyError("; ".join(filter(None, (words, failure))), command, last)
 
 
 def confirm(workshop: Workshop, finding: Finding, run: Run) -> tuple[Finding, Run, Schedule]:

@@ -4,6 +4,7 @@ Nothing rests on how a program is meant: a finding is a state that holds for goo
 which both were taken.
 """
 
+import os
 import signal
 from typing import TYPE_CHECKING, Final
 
@@ -84,10 +85,18 @@ def _crashes(run: "Run", names: "Names") -> list[Finding]:
         step = max(i for i, each in enumerate(run.steps) if each.task == task)
         who = _at(run, names, step)
         text = _("{who} is killed by {signal} after this step")
-        found.append(
-            Finding("crash", text.format(who=who, signal=signal.Signals(-status).name), step)
-        )
+        claim = text.format(who=who, signal=signal.Signals(-status).name)
+        claim = "; ".join(filter(None, (claim, failed_call(run, task))))
+        found.append(Finding("crash", claim, step))
     return found
+
+
+def failed_call(run: "Run", task: str) -> str:
+    """Which call that opens something by its name failed, and why; empty where none did."""
+    if task not in run.failed_calls:
+        return ""
+    call, number = run.failed_calls[task]
+    return _("{call} failed: {why}").format(call=call, why=os.strerror(number))
 
 
 def _failures(run: "Run", names: "Names") -> list[Finding]:
@@ -102,6 +111,7 @@ def _failures(run: "Run", names: "Names") -> list[Finding]:
                 who=_at(run, names, step), status=status,
                 output=said[-1] if said else _("it wrote nothing"),
             )  # fmt: skip
+            claim = "; ".join(filter(None, (claim, failed_call(run, task))))
             found.append(Finding("start-fails", claim, step))
     return found
 

@@ -83,6 +83,8 @@ class Run(msgspec.Struct):
     """Who was not let go on, having made all items."""
     ends: dict[str, int] = msgspec.field(default_factory=dict)
     """How each task ended: an exit status, or minus a signal."""
+    failed_calls: dict[str, tuple[str, int]] = msgspec.field(default_factory=dict)
+    """The last call of each task that opened something by its name and failed: in words, and its errno."""
     fault_sites: dict[str, int] = msgspec.field(default_factory=dict)
     """The instruction of each fatal fault."""
     programs: dict[str, str] = msgspec.field(default_factory=dict)

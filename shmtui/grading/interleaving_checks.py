@@ -3,6 +3,7 @@
 Nothing passes that was not seen in every order of so many items.
 """
 
+import signal
 from typing import Final
 
 from shmtui.grading.result import Facts, Said, Verdict, failed, passed, unknown, untold
@@ -98,9 +99,11 @@ def _broken(usual: Usual) -> str:
         task, status = bad[0]
         lines = usual.output.get(task, "").strip().splitlines()
         said = lines[-1] if lines else _("it wrote nothing")
+        said = "; ".join(filter(None, (said, usual.failed_calls.get(task, ""))))
         if status < 0:
-            text = _("{task} is killed by signal {number}; its last line: {said}")
-            return text.format(task=task, number=-status, said=said)
+            text = _("{task} is killed by {signal}; its last line: {said}")
+            names = {each.value: each.name for each in signal.Signals}
+            return text.format(task=task, signal=names.get(-status, -status), said=said)
         text = _("{task} ends with status {status}: {said}")
         return text.format(task=task, status=status, said=said)
     if usual.end == "stuck":
