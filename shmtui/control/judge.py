@@ -172,8 +172,8 @@ def _forgotten(run: "Run", names: "Names") -> list[Finding]:
         Finding(
             "lost-permit",
             text.format(
-                who=_at(run, names, each.step), name=names.place(each.place),
-                first=_at(run, names, each.begin),
+                who=_at(run, names, each.step), first=_at(run, names, each.begin),
+                name=names.place(each.place) if each.place.segment else _("its semaphore"),
             ),
             each.step,
         )
@@ -204,7 +204,7 @@ def _slept_through(run: "Run", names: "Names") -> list[Finding]:
     task, operation, step = run.slept_through
     text = _(
         "{who} waits for a condition for ever; woken without a signal, it does not wait again: either what it "
-        "waits for is there, and the signal was lost, or it does not look (if where while is needed)"
+        "waits for is there, and no signal comes, or it does not look (if where while is needed)"
     )
     return [Finding(LOST_WAKEUP, text.format(who=_where(run, names, task, operation)), step)]
 

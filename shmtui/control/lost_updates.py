@@ -20,45 +20,54 @@ class LostUpdate(msgspec.Struct, frozen=True):
     """The step that stores there by what was loaded before."""
 
 
+class _Load(msgspec.Struct, frozen=True):
+    width: int
+    value: int | None
+    step: int
+
+
 class LostUpdates:
-    """Follows one execution; a task that loads a word and stores it next changes it by what it loaded."""
+    """Follows one execution; a task that loads a word and stores it with no call in between changes it by what it
+    loaded last.
+    """
 
     def __init__(self) -> None:
         self.found: list[LostUpdate] = []
-        self._loaded: dict[str, tuple[Place | None, int, int | None, int]] = {}
-        self._seen: dict[int, list[LostUpdate]] = {}
-        """By the instruction that stores, until that has stored another value, too."""
-        self._values: dict[int, set[int | None]] = {}
+        self._loads: dict[str, dict[Place | None, _Load]] = {}
+        self._seen: dict[tuple[str, int], list[LostUpdate]] = {}
+        """By task and instruction that stores, until that has stored another value, too."""
+        self._values: dict[tuple[str, int], set[int | None]] = {}
         self._stored: dict[Place, tuple[str, int]] = {}
 
     def called(self, task: str) -> None:
         """A task has done something else than load or store."""
-        self._loaded.pop(task, None)
+        self._loads.pop(task, None)
 
     def access(
         self, task: str, operation: Operation, before: int | None, after: int | None, step: int
     ) -> None:
         """A task has loaded or stored, as step number ``step``."""
         place, width = operation.place, operation.width
-        loaded = self._loaded.pop(task, None)
+        loads, site = self._loads.setdefault(task, {}), (task, operation.site)
         if operation.kind is Kind.LOAD:
-            self._loaded[task] = place, width, before, step
+            loads[place] = _Load(width, before, step)
             return
+        load = loads.pop(place, None)
         if place is None:
             return
-        other = self._stored.get(place, (task, step))
+        other, between = self._stored.get(place, (task, step))
         if (
-            loaded is not None
+            load is not None
             and operation.kind is Kind.STORE
-            and loaded[:2] == (place, width)
-            and before != loaded[2]
-            and other[0] != task
-            and other[1] > loaded[3]
+            and load.width == width
+            and before != load.value
+            and other != task
+            and between > load.step
         ):
-            update = LostUpdate(place, loaded[3], other[1], step)
-            self._seen.setdefault(operation.site, []).append(update)
+            update = LostUpdate(place, load.step, between, step)
+            self._seen.setdefault(site, []).append(update)
         self._stored[place] = task, step
-        values = self._values.setdefault(operation.site, set())
+        values = self._values.setdefault(site, set())
         values.add(after)
         if len(values) > 1:
-            self.found += self._seen.pop(operation.site, ())
+            self.found += self._seen.pop(site, ())

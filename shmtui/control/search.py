@@ -24,6 +24,8 @@ _SHARE: Final = 0.3
 _CALLS_SHARE: Final = 0.6
 """Of what is left then, for the calls alone before fewer items are searched; these have as much of the rest."""
 _DEPARTURE_STEPS: Final = 5
+_DEAR: Final = 10
+"""Times an execution at loads and stores that one at the calls alone may take."""
 _MOST_SLOTS: Final = 32
 """Of a ring that is filled, and goes round."""
 _MORE_THAN_SLOTS: Final = 3
@@ -178,7 +180,7 @@ class Search:
         items = self.execution.items
         accesses, calls = _Frontier(items, fine=True), _Frontier(items, fine=False)
         self._every_state(accesses, self._end if fine else self._after_share(_SHARE))
-        if accesses and not fine and not self.outcome.spinning:
+        if accesses and not fine and not self.outcome.spinning and self._is_cheap(accesses, calls):
             self._every_state(calls, self._after_share(_CALLS_SHARE))
             if calls:
                 self._fewer_items(self._after_share(_CALLS_SHARE))
@@ -219,6 +221,13 @@ class Search:
                     outcome.started_first.append((program.command, found[0]))
         finally:
             execution.favourite, execution.starts_vary = "", False
+
+    def _is_cheap(self, accesses: _Frontier, calls: _Frontier) -> bool:
+        """Whether the calls alone are worth a search: of an interpreter all memory is read at each."""
+        begin = self._clock()
+        each = (begin - self._begin) / max(accesses.covered.orders, 1)
+        self._every_state(calls, self._end, most=1)
+        return self._clock() - begin < _DEAR * each
 
     def _after_share(self, share: float) -> float:
         """The time when so much of what is left is over."""
@@ -317,7 +326,7 @@ class Search:
         self._note(run)
         return run
 
-    def _every_state(self, frontier: _Frontier, end: float) -> None:
+    def _every_state(self, frontier: _Frontier, end: float, most: int | None = None) -> None:
         execution = self.execution
         if not frontier or self._is_over(end):
             return
@@ -326,7 +335,7 @@ class Search:
         if frontier.covered not in self.outcome.covered:
             self.outcome.covered.append(frontier.covered)
         try:
-            while frontier and not self._is_over(end):
+            while frontier and frontier.covered.orders != most and not self._is_over(end):
                 prefix = frontier.pop()
                 self._since_found += bool(self._found_at)
                 frontier.add(self._execute(prefix), len(prefix))

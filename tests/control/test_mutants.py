@@ -71,11 +71,11 @@ MUTANTS: Final = (
     Mutant("sysv", "no-mutex", STOLEN, consumers=2, build=STATIC),
     Mutant("sysv", "no-post", "deadlock", items=6),
     # Mutexes and conditions.
-    Mutant("mutex", "no-signal", "hang"),
+    Mutant("mutex", "no-signal", "lost-wakeup"),
     Mutant("mutex", "twice", "deadlock"),
     Mutant("mutex", "keep", "deadlock"),
     Mutant("mutex", "two-locks", "deadlock"),
-    Mutant("mutex", "early-look", "hang"),
+    Mutant("mutex", "early-look", "lost-wakeup"),
     Mutant("mutex", "private", "process-private"),
     Mutant("mutex", "no-lock", "race", producers=2),
     Mutant("mutex", "if", "empty-slot-taken", consumers=2),
