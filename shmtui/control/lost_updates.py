@@ -21,7 +21,6 @@ class LostUpdate(msgspec.Struct, frozen=True):
 
 
 class _Load(msgspec.Struct, frozen=True):
-    width: int
     value: int | None
     step: int
 
@@ -33,11 +32,12 @@ class LostUpdates:
 
     def __init__(self) -> None:
         self.found: list[LostUpdate] = []
-        self._loads: dict[str, dict[Place | None, _Load]] = {}
+        self._loads: dict[str, dict[tuple[Place, int], _Load]] = {}
         self._seen: dict[tuple[str, int], list[LostUpdate]] = {}
         """By task and instruction that stores, until that has stored another value, too."""
         self._values: dict[tuple[str, int], set[int | None]] = {}
-        self._stored: dict[Place, tuple[str, int]] = {}
+        self._stored: dict[tuple[Place, int], dict[str, tuple[int, int | None]]] = {}
+        """By place and bytes the last store of each task: its step and value."""
 
     def called(self, task: str) -> None:
         """A task has done something else than load or store."""
@@ -47,26 +47,21 @@ class LostUpdates:
         self, task: str, operation: Operation, before: int | None, after: int | None, step: int
     ) -> None:
         """A task has loaded or stored, as step number ``step``."""
-        place, width = operation.place, operation.width
-        loads, site = self._loads.setdefault(task, {}), (task, operation.site)
-        if operation.kind is Kind.LOAD:
-            loads[place] = _Load(width, before, step)
-            return
-        load = loads.pop(place, None)
+        place, width, kind = operation.place, operation.width, operation.kind
         if place is None:
             return
-        other, between = self._stored.get(place, (task, step))
-        if (
-            load is not None
-            and operation.kind is Kind.STORE
-            and load.width == width
-            and before != load.value
-            and other != task
-            and between > load.step
-        ):
-            update = LostUpdate(place, load.step, between, step)
-            self._seen.setdefault(site, []).append(update)
-        self._stored[place] = task, step
+        loads, site = self._loads.setdefault(task, {}), (task, operation.site)
+        if kind is Kind.LOAD:
+            loads[place, width] = _Load(before, step)
+            return
+        load = loads.pop((place, width), None)
+        stored = self._stored.setdefault((place, width), {})
+        for other, (between, value) in stored.items():
+            lost = load is not None and between > load.step and value != load.value
+            if lost and load is not None and other != task and kind is Kind.STORE:
+                update = LostUpdate(place, load.step, between, step)
+                self._seen.setdefault(site, []).append(update)
+        stored[task] = step, after
         values = self._values.setdefault(site, set())
         values.add(after)
         if len(values) > 1:
