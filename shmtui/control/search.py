@@ -21,6 +21,8 @@ from shmtui.i18n import _
 
 _SHARE: Final = 0.3
 """Of the budget, for loads and stores before the calls alone are searched."""
+_FAVOURITES_SHARE: Final = 0.2
+"""For one execution for each program that runs ahead, before any search."""
 _CALLS_SHARE: Final = 0.6
 """Of what is left then, for the calls alone before fewer items are searched; these have as much of the rest."""
 _DEPARTURE_STEPS: Final = 5
@@ -175,7 +177,7 @@ class Search:
         if not first.is_same(second):
             raise ShmtuiError(self.unsteady(first, second))
         self._note(first)
-        self._favourites()
+        self._favourites(self._after_share(_FAVOURITES_SHARE))
         end, self._end = self._end, self._after_share(share)
         items = self.execution.items
         accesses, calls = _Frontier(items, fine=True), _Frontier(items, fine=False)
@@ -247,7 +249,7 @@ class Search:
         finally:
             execution.items = most
 
-    def _favourites(self) -> None:
+    def _favourites(self, end: float) -> None:
         """One execution for each task that always goes on as long as it can: the others are far behind, by
         more items than the ring has slots.
         """
@@ -256,21 +258,21 @@ class Search:
             execution.items = max(items, ring.slots + _MORE_THAN_SLOTS)
         try:
             for program, _role in execution.programs:
-                if not self._decided():
+                if not self._decided() and not self._out_of_time(end):
                     execution.favourite = program.name
                     run = execution.run()
                     execution.favourite = ""
                     self._note(run)
-                    self._wake_unsignalled(run)
+                    self._wake_unsignalled(run, end)
         finally:
             execution.favourite, execution.items = "", items
 
-    def _wake_unsignalled(self, run: Run) -> None:
+    def _wake_unsignalled(self, run: Run, end: float) -> None:
         """The same once more for each task that slept on a condition in it, which wakes without a signal then."""
         woken: set[str] = set()
         for at, choice in enumerate(run.choices):
             for task in choice.asleep:
-                if task not in woken and not self._decided():
+                if task not in woken and not self._decided() and not self._out_of_time(end):
                     woken.add(task)
                     self._execute((*run.order[:at], task))
 
