@@ -118,7 +118,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
     with Workshop(commands, items) as workshop, ProgressLine() as progress:
         result = explore(
             workshop, options, name=name, initialise=initialise, fine=fine, budget=budget,
-            progress=lambda outcome: progress.show(progress_line(outcome, items)),
+            progress=lambda outcome: progress.show(progress_line(outcome)),
             stopped=interrupted, starts=start == "any",
         )  # fmt: skip
         if shrink:

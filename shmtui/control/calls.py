@@ -5,6 +5,7 @@ here, so that its count of waiters stays 0.
 """
 
 import errno
+import os
 import struct
 from typing import TYPE_CHECKING, Final
 
@@ -176,7 +177,10 @@ def note_start(task: "Task", function: str) -> None:
     if function == "sem_init":
         task.world.note_init(task, registers.rdi, shared=bool(registers.rsi & 0xFFFFFFFF))
     elif function in NAMING_CALLS:
-        task.world.files.note_name(function, task.space.read(registers.rdi, 256).split(b"\0")[0])
+        name = task.space.read(registers.rdi, 256).split(b"\0")[0]
+        task.world.files.note_name(function, name)
+        site = int.from_bytes(task.space.read(registers.rsp, 8), "little")
+        task.break_at(site, call=f"{function}({os.fsdecode(name)})")
 
 
 # Time.

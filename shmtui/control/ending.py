@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from shmtui.control.execution import Execution
     from shmtui.control.task import Task
 
-_LOOKS = frozenset({Kind.LOAD, Kind.TRY_WAIT, Kind.TRY_LOCK, Kind.TRY_SET})
+_LOOKS = frozenset({Kind.LOAD, Kind.SPIN, Kind.TRY_WAIT, Kind.TRY_LOCK, Kind.TRY_SET})
 
 
 class Ending:
@@ -33,6 +33,12 @@ class Ending:
         if any(is_ready(task) for task in self.parked) or self._may_rest():
             return End.FINISHED
         return End.STUCK
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody waits while producers stand before another item that they could begin."""
+        waits = any(t not in self.parked and t.operation.kind is not Kind.JOIN for t in self.live)
+        return waits and any(is_ready(task) for task in self.parked)
 
     def _waits_in_vain(self) -> bool:
         """Whether producers have made as many items as the ring has slots, and all consumers wait for semaphores

@@ -38,12 +38,14 @@ OTHER_MEANS: Final = frozenset(
     "pthread_spin_lock".split()
 )
 """Calls by which programs may wait for each other, and which are no steps."""
+ERRNO_CALL: Final = "__errno_location"
+"""Where the first thread's errno lies, in glibc and musl."""
 _SYMBOL: Final = struct.Struct("<IBBHQQ")
 """``Elf64_Sym`` of <elf.h>."""
 _FUNCTION: Final = 2
 WANTED: Final = (
     SEMAPHORE_CALLS | LOCK_CALLS | SLEEPING_CALLS | CONTACT_CALLS | JOINING_CALLS | BUFFER_CALLS
-    | STARTING_CALLS | SYSTEM_V_CALLS | {"mmap", "shmat", "malloc"}
+    | STARTING_CALLS | SYSTEM_V_CALLS | {"mmap", "shmat", "malloc", ERRNO_CALL}
 )  # fmt: skip
 
 

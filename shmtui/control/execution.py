@@ -18,8 +18,9 @@ from shmtui.control.observation import ExecutionObserver
 from shmtui.control.operation import ACCESSES, COND_WAITS, WAKES, Kind, Operation
 from shmtui.control.program import HeldProgram
 from shmtui.control.ptrace import Stops
-from shmtui.control.readiness import is_ready
+from shmtui.control.readiness import is_ready, may_wake
 from shmtui.control.repetition import Repetition
+from shmtui.control.rest import Beyond, sleep_on
 from shmtui.control.run import ChoicePoint, End, Run, Step
 from shmtui.control.shared_files import SharedBytes
 from shmtui.control.task import Task
@@ -84,8 +85,9 @@ class Execution:
 
     def _reset(self) -> None:
         self.result = Run(
-            fine=self.fine, starts_vary=self.starts_vary, usual_failures=self.usual_failures
-        )
+            items=self.items, fine=self.fine, starts_vary=self.starts_vary,
+            usual_failures=self.usual_failures,
+        )  # fmt: skip
         self.tasks = []
         self.repetition = Repetition(self)
         self._waiting: dict[object, list[Task]] = {}
@@ -93,11 +95,13 @@ class Execution:
         self.memory = SharedBytes(self.files, self.tasks)
         self.observed = ExecutionObserver(self)
         self.result.races = self.observed.races.races
+        self.result.lost_updates = self.observed.updates.found
         if self.observed.items is not None:
             self.result.faults = self.observed.items.faults
         self._order: tuple[str, ...] = ()
         self._current: Task | None = None
         self._over = False
+        self._beyond: Beyond | None = None
         usual = _FIRST_STEPS + _ITEM_STEPS * self.items * len(self.programs)
         self._most = usual if self.most_steps is None else self.most_steps
 
@@ -163,37 +167,50 @@ class Execution:
 
         ValueError: who is to go on cannot.
         """
-        if self._over or len(self.result.steps) >= self._most:
+        if self._over or (len(self.result.steps) >= self._most and self._beyond is None):
             return False
         if self.before_choice is not None:
             self.before_choice(self)
-        enabled = [
-            t for t in self.tasks if t.ended is None and not self.is_parked(t) and is_ready(t)
-        ]
+        enabled = self._enabled()
+        if self._beyond is not None and self._beyond.is_over(self, enabled):
+            self._over = True
+            return False
         if not enabled:
             self._end()
-            return False
+            enabled = self._enabled() if self._beyond is not None else []
+            if not enabled:
+                return False
         if self.seen is not None and (local := [t for t in enabled if self._is_local(t)]):
             enabled = local[:1]
-        at, order = len(self.result.choices), self._order
-        if self.seen is not None and at >= len(order):
+        at, order, state = len(self.result.choices), self._order, 0
+        default = self._default(enabled, self._current)
+        if self.seen is not None and at >= len(order) and self._beyond is None:
             state = self._state.now()
             if state in self.seen:
                 self.result.end, self._over = End.KNOWN, True
+                self.result.known = state, default.name
                 return False
             self.seen.add(state)
-        default = self._default(enabled, self._current)
-        chosen = default
-        if at < len(order):
-            found = [task for task in enabled if task.name == order[at]]
-            if not found:
-                raise ValueError(f"{order[at]} cannot go on at step {at}")
-            chosen = found[0]
+        chosen = default if at >= len(order) else self._ordered(order[at], enabled, at)
         names = tuple(task.name for task in enabled)
-        self.result.choices.append(ChoicePoint(names, chosen.name, default.name))
+        asleep = tuple(task.name for task in self.tasks if may_wake(task))
+        self.result.choices.append(ChoicePoint(names, chosen.name, default.name, asleep, state))
         self._take(chosen)
         self._current = chosen
         return True
+
+    def _ordered(self, name: str, enabled: list[Task], at: int) -> Task:
+        for task in enabled:
+            if task.name == name:
+                return task
+        for task in self.tasks:
+            if task.name == name and may_wake(task):
+                self.wake_unsignalled(task)
+                return task
+        raise ValueError(f"{name} cannot go on at step {at}")
+
+    def _enabled(self) -> list[Task]:
+        return [t for t in self.tasks if t.ended is None and not self.is_parked(t) and is_ready(t)]
 
     def _default(self, enabled: list[Task], current: Task | None) -> Task:
         if self.favourite:
@@ -237,13 +254,21 @@ class Execution:
             each.woken = True
         del waiting[:count]
 
+    def wake_unsignalled(self, task: Task) -> None:
+        """Have the next step of a task that sleeps on a condition be that it wakes by itself."""
+        task.woken = True
+        task.operation = replace(task.operation, kind=Kind.WAKE_UNSIGNALLED)
+        for waiting in self._waiting.values():
+            waiting[:] = [each for each in waiting if each is not task]
+
     # Who can go on.
 
     def is_parked(self, task: Task) -> bool:
         """Whether it is a producer that has made its items, and stands before the next one."""
         if self.role_of(task) is not Role.PRODUCER or task.operation.kind in ACCESSES:
             return False
-        return self.observed.visits(task) >= self.items
+        more = 0 if self._beyond is None else self._beyond.more
+        return self.observed.visits(task) >= self.items + more
 
     def _is_local(self, task: Task) -> bool:
         """Whether its step has to do with nobody else's, so that its place in the order does not matter."""
@@ -260,8 +285,17 @@ class Execution:
                 self.use.note(task, task.operation, None, max(len(self.result.steps) - 1, 0))
         self.result.end = ending.end
         items = self.observed.items
-        if ending.end is End.FINISHED and items is not None:
+        if ending.end is not End.FINISHED:
+            return
+        if items is not None:
             items.faults += ending.lost_items(items)
+        if sleep_on(self, ending.live) and ending.is_awaited:
+            self._over, self._beyond = False, Beyond(self)
+
+    def take_alone(self, task: Task) -> None:
+        """Have a task take its step where nobody else is asked."""
+        self.result.choices.append(ChoicePoint((task.name,), task.name, task.name))
+        self._take(task)
 
     def role_of(self, task: Task) -> Role:
         """Its program's side."""

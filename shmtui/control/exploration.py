@@ -12,8 +12,8 @@ from shmtui.control import ptrace
 from shmtui.control.entry_points import other_means, uses_system_v
 from shmtui.control.execution import Execution
 from shmtui.control.items import Ring
-from shmtui.control.judge import HANG, Finding, judge
-from shmtui.control.operation import SILENT
+from shmtui.control.judge import HANG, Finding, failed_call, judge
+from shmtui.control.operation import SILENT, Place
 from shmtui.control.places import Names
 from shmtui.control.program import EndedEarlyError, HeldProgram
 from shmtui.control.ring_layout import RingFinder, initial_contents, with_indices, with_permits
@@ -30,6 +30,8 @@ from shmtui.shm.layout_spec import layout_option
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role
 
+_STARTS_SHARE: Final = 0.5
+"""Of the budget, for one order of the starts before any is searched."""
 _PREFIXES: Final = {Role.PRODUCER: "P", Role.CONSUMER: "C"}
 
 
@@ -49,6 +51,8 @@ class Exploration(msgspec.Struct):
     schedule: Schedule | None = None
     shortened: tuple[int, Shortened] | None = None
     """Where that was wanted: the steps of the first order found, and the shorter one."""
+    made_again: tuple[tuple[str, str, Place], ...] = ()
+    """Who initialised a semaphore in the usual order after another program had."""
     statuses: dict[str, int] = msgspec.field(default_factory=dict)
     """Exit statuses other than 0 in the usual order."""
 
@@ -136,7 +140,7 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         clock=clock,
     )  # fmt: skip
     execution.usual_failures = frozenset(t for t, status in usual.ends.items() if status > 0)
-    outcome = search.run(fine=fine)
+    outcome = search.run(fine=fine, share=_STARTS_SHARE if starts else 1.0)
     if starts:
         outcome = search.run_starts()
     elif not outcome.found and not outcome.stopped:
@@ -147,6 +151,7 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         outcome, workshop.names, {p.name: p.command for p, _role in workshop.programs}, workshop.items,
         layout="" if found is None else found.words,
         others=others,
+        made_again=tuple(usual.made_again),
         statuses={task: status for task, status in usual.ends.items() if status > 0},
     )  # fmt: skip
     if outcome.shortest is not None:
@@ -178,13 +183,12 @@ def _require_under_way(usual: Run, workshop: Workshop) -> None:
             program = usual.programs[task]
             command = next(p.command for p, _role in workshop.programs if p.name == program)
             said = usual.output(task).strip().splitlines()
-            raise EndedEarlyError(
-                text.format(
-                    command=command[0],
-                    status=status,
-                    output=said[-1] if said else _("it wrote nothing"),
-                )
+            last = said[-1] if said else ""
+            words = text.format(
+                command=command[0], status=status, output=last or _("it wrote nothing")
             )
+            failure = failed_call(usual, task)
+            raise EndedEarlyError("; ".join(filter(None, (words, failure))), command, last)
 
 
 def confirm(workshop: Workshop, finding: Finding, run: Run) -> tuple[Finding, Run, Schedule]:
@@ -193,7 +197,7 @@ def confirm(workshop: Workshop, finding: Finding, run: Run) -> tuple[Finding, Ru
     ShmtuiError: it does not show it again.
     """
     execution = workshop.execution
-    execution.fine, execution.starts_vary = run.fine, run.starts_vary
+    execution.fine, execution.starts_vary, execution.items = run.fine, run.starts_vary, run.items
     again = execution.run(run.order)
     same = [each for each in judge(again, workshop.names) if each.kind == finding.kind]
     if finding.kind == HANG and again.is_same(run):

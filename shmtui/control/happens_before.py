@@ -2,7 +2,8 @@
 
 Semaphores, locks, the begin and end of tasks order what is before and after them; so does any word
 outside of the indices that one task stores and another loads, which may be a lock of the program's
-own. A race is there in every order in which both stores occur, so that one execution shows it.
+own. A wait is after as many posts as it takes to let it through, and no more. A word that two tasks add to
+by one plain instruction each is no lock. A race is there in every order in which both stores occur, so that one execution shows it.
 """
 
 from collections.abc import Collection
@@ -10,10 +11,11 @@ from typing import Final
 
 import msgspec
 
-from shmtui.control.operation import COND_WAITS, Kind, Operation, Place
+from shmtui.control.operation import COND_WAITS, TIMED, Kind, Operation, Place
 
 Clock = dict[str, int]
 _GIVES: Final = COND_WAITS | {Kind.POST, Kind.UNLOCK}
+_SEMAPHORE: Final = TIMED | {Kind.WAIT, Kind.POST}
 WORD: Final = 4
 
 
@@ -27,6 +29,16 @@ class Race(msgspec.Struct, frozen=True):
     second_step: int
 
 
+class _Permits(msgspec.Struct):
+    """A semaphore's posts and waits."""
+
+    first: int
+    """Its value at the begin."""
+    posts: list[Clock] = msgspec.field(default_factory=list)
+    """What was done by the first post, by the first two, and so on."""
+    waits: int = 0
+
+
 class HappensBefore:
     """The clocks of the tasks of one execution, and the races so far on ``watched`` words."""
 
@@ -35,6 +47,7 @@ class HappensBefore:
         self._watched = frozenset(watched)
         self._clocks: dict[str, Clock] = {}
         self._given: dict[Place, Clock] = {}
+        self._permits: dict[Place, _Permits] = {}
         self._stores: dict[Place, dict[str, tuple[int, int]]] = {}
 
     def _clock(self, task: str) -> Clock:
@@ -49,9 +62,12 @@ class HappensBefore:
         """What the ended task did happens before what ``task`` does."""
         _join(self._clock(task), self._clock(ended))
 
-    def synchronise(self, task: str, operation: Operation) -> None:
-        """A task has posted, waited, locked or unlocked."""
+    def synchronise(self, task: str, operation: Operation, value: int | None = None) -> None:
+        """A task has posted, waited, locked or unlocked; ``value``: that of the semaphore before, where known."""
         if operation.place is None:
+            return
+        if value is not None and operation.kind in _SEMAPHORE:
+            self._semaphore(task, operation, value)
             return
         clock, given = self._clock(task), self._given.setdefault(operation.place, {})
         if operation.kind in _GIVES:
@@ -59,6 +75,21 @@ class HappensBefore:
             clock[task] += 1
         else:
             _join(clock, given)
+
+    def _semaphore(self, task: str, operation: Operation, value: int) -> None:
+        clock = self._clock(task)
+        assert operation.place is not None
+        permits = self._permits.setdefault(operation.place, _Permits(value))
+        if operation.kind is Kind.POST:
+            given = dict(permits.posts[-1]) if permits.posts else {}
+            _join(given, clock)
+            permits.posts.append(given)
+            clock[task] += 1
+            return
+        permits.waits += 1
+        needed = min(permits.waits - permits.first, len(permits.posts))
+        if needed > 0:
+            _join(clock, permits.posts[needed - 1])
 
     def access(self, task: str, operation: Operation, step: int) -> None:
         """A task has loaded or stored, as step number ``step``."""
@@ -69,7 +100,10 @@ class HappensBefore:
             place = Place(operation.place.segment, offset)
             if place not in self._watched:
                 given = self._given.setdefault(place, {})
-                if operation.kind is not Kind.STORE:
+                adds = operation.kind is Kind.UPDATE and not operation.atomic
+                if adds:
+                    self._store(place, task, clock, step)
+                elif operation.kind is not Kind.STORE:
                     _join(clock, given)
                 if operation.kind is not Kind.LOAD:
                     _join(given, clock)

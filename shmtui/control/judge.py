@@ -4,6 +4,7 @@ Nothing rests on how a program is meant: a finding is a state that holds for goo
 which both were taken.
 """
 
+import os
 import signal
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 HANG: Final = "hang"
 """The finding that takes two executions: in one somebody waits for ever, in another all end."""
+LOST_WAKEUP: Final = "lost-wakeup"
 _CRASHES: Final = frozenset(
     {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP}
 )
@@ -44,7 +46,7 @@ def judge(run: "Run", names: "Names") -> tuple[Finding, ...]:
         text = _("nobody can go on: {who}")
         claim = text.format(who=waiting_words(run, names))
         found.append(Finding("deadlock", claim, len(run.steps) - 1))
-    return (*found, *_races(run, names))
+    return (*found, *_slept_through(run, names), *_updates(run, names), *_races(run, names))
 
 
 def waiting_words(run: "Run", names: "Names") -> str:
@@ -83,10 +85,18 @@ def _crashes(run: "Run", names: "Names") -> list[Finding]:
         step = max(i for i, each in enumerate(run.steps) if each.task == task)
         who = _at(run, names, step)
         text = _("{who} is killed by {signal} after this step")
-        found.append(
-            Finding("crash", text.format(who=who, signal=signal.Signals(-status).name), step)
-        )
+        claim = text.format(who=who, signal=signal.Signals(-status).name)
+        claim = "; ".join(filter(None, (claim, failed_call(run, task))))
+        found.append(Finding("crash", claim, step))
     return found
+
+
+def failed_call(run: "Run", task: str) -> str:
+    """Which call that opens something by its name failed, and why; empty where none did."""
+    if task not in run.failed_calls:
+        return ""
+    call, number = run.failed_calls[task]
+    return _("{call} failed: {why}").format(call=call, why=os.strerror(number))
 
 
 def _failures(run: "Run", names: "Names") -> list[Finding]:
@@ -101,6 +111,7 @@ def _failures(run: "Run", names: "Names") -> list[Finding]:
                 who=_at(run, names, step), status=status,
                 output=said[-1] if said else _("it wrote nothing"),
             )  # fmt: skip
+            claim = "; ".join(filter(None, (claim, failed_call(run, task))))
             found.append(Finding("start-fails", claim, step))
     return found
 
@@ -154,20 +165,48 @@ def _items(run: "Run", names: "Names") -> list[Finding]:
 
 def _forgotten(run: "Run", names: "Names") -> list[Finding]:
     text = _(
-        "{who} begins its next item, and has not posted {name} for the one that it began at {first}, as it did "
-        "before and does again: a permit is lost"
+        "{who} begins its next item, and has not posted {name} for the one that it began at {first}, as it does "
+        "for others: a permit is lost"
     )
     return [
         Finding(
             "lost-permit",
             text.format(
-                who=_at(run, names, each.step), name=names.place(each.place),
-                first=_at(run, names, each.begin),
+                who=_at(run, names, each.step), first=_at(run, names, each.begin),
+                name=names.place(each.place) if each.place.segment else _("its semaphore"),
             ),
             each.step,
         )
         for each in (forgotten_posts(run) if run.end is not End.KNOWN else ())
     ]  # fmt: skip
+
+
+def _updates(run: "Run", names: "Names") -> list[Finding]:
+    text = _(
+        "{who} stores {name} by the value that it loaded before; what {other} has stored there in between is lost"
+    )
+    return [
+        Finding(
+            "lost-update",
+            text.format(
+                who=_at(run, names, each.step), other=_at(run, names, each.between),
+                name=names.place(each.place),
+            ),
+            each.step,
+        )
+        for each in run.lost_updates
+    ]  # fmt: skip
+
+
+def _slept_through(run: "Run", names: "Names") -> list[Finding]:
+    if run.slept_through is None:
+        return []
+    task, operation, step = run.slept_through
+    text = _(
+        "{who} waits for a condition for ever; woken without a signal, it does not wait again: either what it "
+        "waits for is there, and no signal comes, or it does not look (if where while is needed)"
+    )
+    return [Finding(LOST_WAKEUP, text.format(who=_where(run, names, task, operation)), step)]
 
 
 def _races(run: "Run", names: "Names") -> list[Finding]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 from shmtui.control.calls import joined
 from shmtui.control.happens_before import HappensBefore
 from shmtui.control.items import Fault, ItemFault, Items
+from shmtui.control.lost_updates import LostUpdates
 from shmtui.control.operation import ACCESSES, SILENT, TIMED, Kind, Operation
 from shmtui.shm.protocol import Role
 
@@ -24,6 +25,7 @@ class ExecutionObserver:
         self.items = None if world.ring is None else Items(world.ring)
         """The items of the ring; None where none is known."""
         self.races = HappensBefore(() if world.ring is None else world.ring.watched)
+        self.updates = LostUpdates()
         self.learned: dict[str, int] = {}
         """At loads and stores: what each task has done and loaded so far, as a number."""
         self.set_up = True
@@ -48,15 +50,18 @@ class ExecutionObserver:
             for ended in joined(task, operation):
                 self.races.join(name, ended)
         elif kind not in SILENT and not failed:
-            self._call(name, operation)
+            self._call(name, operation, before)
+        if kind not in ACCESSES:
+            self.updates.called(name)
         if world.fine:
             learned = after if kind in ACCESSES else failed
             self.learned[name] = hash((self.learned.get(name, 0), kind, operation.site, learned))
 
-    def _call(self, name: str, operation: Operation) -> None:
+    def _call(self, name: str, operation: Operation, before: int | None) -> None:
         each = operation.each()
+        value = None if operation.changes else before
         for one in each:
-            self.races.synchronise(name, one)
+            self.races.synchronise(name, one, value)
         if self.items is not None:
             gives = any(one.kind in {Kind.POST, Kind.UNLOCK} for one in each)
             self.items.synchronised(name, gives=gives)
@@ -69,6 +74,7 @@ class ExecutionObserver:
         number = len(self._world.result.steps) - 1
         if not self.set_up:
             self.races.access(task.name, operation, number)
+            self.updates.access(task.name, operation, before, after, number)
         if self.items is not None:
             puts = self._world.role_of(task) is not Role.CONSUMER
             self.items.access(task.name, operation, before, after, number, puts=puts)

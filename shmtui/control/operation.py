@@ -23,6 +23,7 @@ class Kind(StrEnum):
     COND_CLOCK_WAIT = "pthread_cond_clockwait"
     WAKE = "wakes of pthread_cond_wait"
     WAKE_IN_TIME = "wakes of pthread_cond_timedwait"
+    WAKE_UNSIGNALLED = "wakes unsignalled of pthread_cond_wait"
     TIMED_LOCK = "pthread_mutex_timedlock"
     SIGNAL = "pthread_cond_signal"
     BROADCAST = "pthread_cond_broadcast"
@@ -52,7 +53,7 @@ STARTING: Final = frozenset({
 SILENT: Final = STARTING | {Kind.SLEEP, Kind.START, Kind.KERNEL, Kind.SPIN, Kind.JOIN}
 """Steps that neither wait for others nor let them go on."""
 COND_WAITS: Final = frozenset({Kind.COND_WAIT, Kind.COND_TIMED_WAIT, Kind.COND_CLOCK_WAIT})
-WAKES: Final = frozenset({Kind.WAKE, Kind.WAKE_IN_TIME})
+WAKES: Final = frozenset({Kind.WAKE, Kind.WAKE_IN_TIME, Kind.WAKE_UNSIGNALLED})
 """The end of such a wait, with its mutex taken again."""
 TIMED: Final = frozenset({Kind.TRY_WAIT, Kind.TIMED_WAIT, Kind.CLOCK_WAIT})
 """Waits that are given up where the semaphore is 0."""

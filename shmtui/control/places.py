@@ -145,6 +145,8 @@ class Names:
         if operation.changes:
             each = (f"{self.place(place)} {change:+d}" for place, change in operation.changes)
             return f"semop({', '.join(each)})"
+        if kind is Kind.WAKE_UNSIGNALLED:
+            return _("wakes though nobody has signalled, and locks {name}").format(name=name)
         if kind in WAKES:
             return _("wakes, and locks {name}").format(name=name)
         return f"{kind}({name})"

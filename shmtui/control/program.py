@@ -17,6 +17,7 @@ from typing import Final
 from shmtui.control import ptrace
 from shmtui.control.entry_points import (
     CONTACT_CALLS,
+    ERRNO_CALL,
     SLEEPING_CALLS,
     STARTING_CALLS,
     SYSTEM_V_CALLS,
@@ -47,6 +48,11 @@ _MAP_SHARED, _PROT_WRITE = 1, 2
 class EndedEarlyError(ShmtuiError):
     """A program ended before it used anything by which programs meet."""
 
+    def __init__(self, text: str, command: Sequence[str], said: str) -> None:
+        super().__init__(text)
+        self.command, self.said = tuple(command), said
+        """The program, and its last line."""
+
 
 class HeldProgram:
     """A program of the user's, started once and held where it first meets others.
@@ -72,6 +78,8 @@ class HeldProgram:
         self.registers = Registers()
         self.breakpoints: dict[int, str] = {}
         """Functions by the address of their first instruction."""
+        self.errno_address = 0
+        """Where its first thread's errno lies; 0 where that is not known."""
         self.instructions: dict[int, bytes] = {}
         """The byte that lies under each breakpoint."""
         try:
@@ -117,10 +125,10 @@ class HeldProgram:
         self._run_to_entry()
         code = loaded_code(self.pid, self.memory)
         self.executable, self.bases, self.is_musl = code.executable, code.bases, code.is_musl
-        malloc = 0
+        own: dict[str, int] = {}
         for address, function in code.functions:
-            if function == "malloc":
-                malloc = address
+            if function in {"malloc", ERRNO_CALL}:
+                own[function] = address
                 continue
             self.breakpoints[address] = function
             self.instructions[address] = os.pread(self.memory, 1, address)
@@ -132,8 +140,9 @@ class HeldProgram:
             raise ShmtuiError(text.format(command=self.command[0]))
         self._run_to_contact()
         os.pwrite(self.memory, GADGET, self.entry)
-        if malloc:
-            self._call(malloc, 1)
+        if "malloc" in own:
+            self._call(own["malloc"], 1)
+        self.errno_address = self._call(own[ERRNO_CALL], 0) if ERRNO_CALL in own else 0
         for address, function in self.breakpoints.items():
             if function not in CONTACT_CALLS or function in STARTING_CALLS | SYSTEM_V_CALLS:
                 os.pwrite(self.memory, BREAKPOINT, address)
@@ -205,8 +214,9 @@ class HeldProgram:
                     text = _(
                         "{command} ended before it used shared memory, a semaphore, a child or a thread: {output}"
                     )
+                last = said[-1] if said else ""
                 raise EndedEarlyError(
-                    text.format(command=self.command[0], output=said[-1] if said else "")
+                    text.format(command=self.command[0], output=last), self.command, last
                 )
             number = os.WSTOPSIG(status)
             if number == signal.SIGTRAP:
@@ -225,8 +235,8 @@ class HeldProgram:
                 break
         return None
 
-    def _call(self, function: int, argument: int) -> None:
-        """Have it call a function, and stand where it stood: malloc draws its random key once for all copies."""
+    def _call(self, function: int, argument: int) -> int:
+        """What a function returns; it stands where it stood: malloc draws its random key once for all copies."""
         registers = self.registers.copy()
         registers.rsp = (registers.rsp - 1024) & ~15
         registers.rsp -= 8
@@ -235,7 +245,9 @@ class HeldProgram:
         ptrace.store_registers(self.pid, registers)
         ptrace.resume(self.pid)
         Stops.next(self.pid)
+        ptrace.load_registers(self.pid, registers)
         ptrace.store_registers(self.pid, self.registers)
+        return registers.rax
 
     def copy(self) -> int:
         """The PID of a copy of it, held where it is held, and traced."""

@@ -19,7 +19,7 @@ def is_ready(task: "Task") -> bool:
             return may_lock(task, operation)
         case Kind.WAKE:
             return task.woken and may_lock(task, operation)
-        case Kind.WAKE_IN_TIME:
+        case Kind.WAKE_IN_TIME | Kind.WAKE_UNSIGNALLED:
             return may_lock(task, operation)
         case Kind.JOIN:
             return may_join(task, operation)
@@ -30,6 +30,14 @@ def is_ready(task: "Task") -> bool:
             return False
         case Kind.SET:
             return may_change_set(task)
+        case Kind.SPIN:
+            return not task.world.repetition.spins_on(task)
         case Kind.LOAD | Kind.TRY_WAIT | Kind.TRY_LOCK | Kind.TRY_SET:
             return not task.world.repetition.is_idle(task)
     return True
+
+
+def may_wake(task: "Task") -> bool:
+    """Whether it sleeps on a condition, and could go on if it woke without a signal."""
+    asleep = task.operation.kind is Kind.WAKE and not task.woken and task.ended is None
+    return asleep and may_lock(task, task.operation)

@@ -14,6 +14,10 @@ _TIMES: Final = 3
 """Times that a task has loaded the same values before it is said to wait for others to change them."""
 
 
+_SPINS: Final = 6
+"""Times that a task was stopped as it ran on and on, while nothing that is shared changed."""
+
+
 class _Look(msgspec.Struct, frozen=True):
     times: int
     value: bytes
@@ -26,9 +30,15 @@ class Repetition:
     def __init__(self, world: "Execution") -> None:
         self._world = world
         self._looks: dict[str, dict[tuple[int, Place | None], _Look]] = {}
+        self._spins: dict[str, tuple[int, int]] = {}
+        """How often a task was stopped, and what was shared then."""
 
     def note(self, task: str, operation: Operation, *, failed: bool) -> None:
         """A task has taken a step; ``failed``: an attempt that was in vain."""
+        if operation.kind is Kind.SPIN:
+            times, before = self._spins.get(task, (0, 0))
+            now = self._shared()
+            self._spins[task] = times * (before == now) + 1, now
         if operation.kind is not Kind.LOAD and not failed:
             if operation.kind not in SILENT:
                 self._looks.pop(task, None)
@@ -45,6 +55,18 @@ class Repetition:
         return self._world.memory.raw(
             operation.place.segment, operation.place.offset, operation.width or 4
         )
+
+    def _shared(self) -> int:
+        memory = self._world.memory
+        return hash(tuple(memory.raw(name, 0, size) for name, size in memory.segments().items()))
+
+    def spins_on(self, task: "Task") -> bool:
+        """Whether it runs on and on without a step, and nothing that is shared changes."""
+        times, before = self._spins.get(task.name, (0, 0))
+        if times < _SPINS or before != self._shared():
+            return False
+        self._world.result.spinning.add((task.name, None))
+        return True
 
     def is_idle(self, task: "Task") -> bool:
         """Whether it would look at the same once more, and nothing that it looked at has changed."""

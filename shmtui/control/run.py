@@ -6,6 +6,7 @@ import msgspec
 
 from shmtui.control.happens_before import Race
 from shmtui.control.items import ItemFault
+from shmtui.control.lost_updates import LostUpdate
 from shmtui.control.operation import Operation, Place
 from shmtui.shm.protocol import Role
 
@@ -44,6 +45,10 @@ class ChoicePoint(msgspec.Struct, frozen=True):
     enabled: tuple[str, ...]
     chosen: str
     default: str
+    asleep: tuple[str, ...] = ()
+    """Who sleeps on a condition, and could go on if it woke without a signal."""
+    state: int = 0
+    """Of the search, where that asked for it."""
 
 
 class Misuse(msgspec.Struct, frozen=True):
@@ -63,17 +68,23 @@ class Run(msgspec.Struct):
     steps: list[Step] = msgspec.field(default_factory=list)
     choices: list[ChoicePoint] = msgspec.field(default_factory=list)
     end: End = End.UNFINISHED
+    items: int = 0
+    """That each producer was let make."""
     fine: bool = False
     starts_vary: bool = False
     """Whether the starts are steps among the others."""
     usual_failures: frozenset[str] = frozenset()
     """Who ends with another status than 0 in the usual order, too."""
+    known: tuple[int, str] | None = None
+    """The state that it came to and that an earlier one had been in, and who would have gone on."""
     blocked: list[tuple[str, Operation]] = msgspec.field(default_factory=list)
     """Of one that ended with somebody waiting: who stands where."""
     parked: set[str] = msgspec.field(default_factory=set)
     """Who was not let go on, having made all items."""
     ends: dict[str, int] = msgspec.field(default_factory=dict)
     """How each task ended: an exit status, or minus a signal."""
+    failed_calls: dict[str, tuple[str, int]] = msgspec.field(default_factory=dict)
+    """The last call of each task that opened something by its name and failed: in words, and its errno."""
     fault_sites: dict[str, int] = msgspec.field(default_factory=dict)
     """The instruction of each fatal fault."""
     programs: dict[str, str] = msgspec.field(default_factory=dict)
@@ -85,7 +96,10 @@ class Run(msgspec.Struct):
     made_again: list[tuple[str, str, Place]] = msgspec.field(default_factory=list)
     """Who called sem_init(3) on a semaphore after another program had: who, after whom, and where."""
     races: list[Race] = msgspec.field(default_factory=list)
+    lost_updates: list[LostUpdate] = msgspec.field(default_factory=list)
     faults: list[ItemFault] = msgspec.field(default_factory=list)
+    slept_through: tuple[str, Operation, int] | None = None
+    """Who slept on a condition for ever, and woken did not sleep again: where, and in which step it woke."""
     foreign: bool = False
     """Whether a task became another program, or slept in the kernel for another reason than a join."""
 

@@ -21,7 +21,16 @@ from shmtui.i18n import _
 
 _SHARE: Final = 0.3
 """Of the budget, for loads and stores before the calls alone are searched."""
+_FAVOURITES_SHARE: Final = 0.2
+"""For one execution for each program that runs ahead, before any search."""
+_CALLS_SHARE: Final = 0.6
+"""Of what is left then, for the calls alone before fewer items are searched; these have as much of the rest."""
 _DEPARTURE_STEPS: Final = 5
+_DEAR: Final = 10
+"""Times an execution at loads and stores that one at the calls alone may take."""
+_MOST_SLOTS: Final = 32
+"""Of a ring that is filled, and goes round."""
+_MORE_THAN_SLOTS: Final = 3
 AFTER_SECONDS: Final = 0.2
 """How long a shorter order is looked for once something is found."""
 _AFTER_ORDERS: Final = 10
@@ -39,15 +48,20 @@ class Covered(msgspec.Struct):
     departures: int = 0
     """Of the orders so far, the most."""
     complete: bool = False
+    items: int = 0
+    """That each producer made."""
 
 
 class _Frontier:
     """The states that were entered at one kind of step, and the orders that are to be tried."""
 
-    def __init__(self, *, fine: bool, starts: bool = False) -> None:
-        self.covered = Covered(fine, starts)
+    def __init__(self, items: int, *, fine: bool, starts: bool = False) -> None:
+        self.covered = Covered(fine, starts, items=items)
         self.seen: set[int] = set()
-        self._waiting: list[tuple[int, int, tuple[str, ...]]] = [(0, 0, ())]
+        self._gone_on: set[tuple[int, str]] = set()
+        """Who has gone on from which state."""
+        self._waiting: list[tuple[int, int, tuple[str, ...], int]] = [(0, 0, (), 0)]
+        """Departures, a number, the order, and the state before its last choice."""
         self._number = 0
         self._cut = False
         """Whether an execution was not followed to its end: given up, or somebody was left looking."""
@@ -57,25 +71,46 @@ class _Frontier:
 
     def pop(self) -> tuple[str, ...]:
         """The order to try next: of those with the fewest departures the first."""
-        departures, _number, order = heapq.heappop(self._waiting)
+        departures, _number, order, state = heapq.heappop(self._waiting)
+        if order:
+            self._gone_on.add((state, order[-1]))
         self.covered.departures = max(self.covered.departures, departures)
         return order
 
     def add(self, run: Run, prefix: int) -> None:
-        """What departs from an execution after its first ``prefix`` choices."""
+        """What departs from an execution after its first ``prefix`` choices.
+
+        Where it came to a known state, the one who would have gone on may not have done so from there: that
+        takes no departure more.
+        """
         order, departures = run.order, 0
         for at, choice in enumerate(run.choices):
             if at >= prefix:
+                self._gone_on.add((choice.state, choice.chosen))
                 for other in choice.enabled:
                     if other != choice.chosen:
-                        self._number += 1
                         cost = departures + (other != choice.default)
-                        heapq.heappush(self._waiting, (cost, self._number, (*order[:at], other)))
+                        self._push(cost, (*order[:at], other), choice.state)
             departures += choice.chosen != choice.default
+        if run.known is not None and run.known not in self._gone_on:
+            state, default = run.known
+            self._push(departures, (*order, default), state, at_once=True)
         self.covered.orders += 1
         self.covered.states = len(self.seen)
         self._cut = self._cut or run.end is End.UNFINISHED or bool(run.spinning)
+        while self._waiting and self._is_done(*self._waiting[0]):
+            heapq.heappop(self._waiting)
         self.covered.complete = not self._waiting and not self._cut
+
+    def _push(
+        self, departures: int, order: tuple[str, ...], state: int, *, at_once: bool = False
+    ) -> None:
+        self._number += 1
+        number = -self._number if at_once else self._number
+        heapq.heappush(self._waiting, (departures, number, order, state))
+
+    def _is_done(self, _departures: int, _number: int, order: tuple[str, ...], state: int) -> bool:
+        return bool(order) and (state, order[-1]) in self._gone_on
 
 
 class SearchOutcome(msgspec.Struct):
@@ -131,8 +166,9 @@ class Search:
         """The shortest one in which somebody waits for ever, as one may whose peers have ended."""
         self._last_told = 0.0
 
-    def run(self, *, fine: bool) -> SearchOutcome:
-        """Search: loads and stores for a while; then, unless ``fine``, the calls alone; then what is left.
+    def run(self, *, fine: bool, share: float = 1.0) -> SearchOutcome:
+        """Search: loads and stores for a while; then, unless ``fine``, the calls alone; then what is left of
+        ``share`` of the budget.
 
         ShmtuiError: the programs do not do the same twice in the same order.
         """
@@ -141,13 +177,18 @@ class Search:
         if not first.is_same(second):
             raise ShmtuiError(self.unsteady(first, second))
         self._note(first)
-        self._favourites()
-        accesses, calls = _Frontier(fine=True), _Frontier(fine=False)
-        now = self._clock()
-        self._every_state(accesses, self._end if fine else now + _SHARE * (self._end - now))
-        if accesses and not fine and not self.outcome.spinning:
+        self._favourites(self._after_share(_FAVOURITES_SHARE))
+        end, self._end = self._end, self._after_share(share)
+        items = self.execution.items
+        accesses, calls = _Frontier(items, fine=True), _Frontier(items, fine=False)
+        self._every_state(accesses, self._end if fine else self._after_share(_SHARE))
+        if accesses and not fine and not self.outcome.spinning and self._is_cheap(accesses, calls):
+            self._every_state(calls, self._after_share(_CALLS_SHARE))
+            if calls:
+                self._fewer_items(self._after_share(_CALLS_SHARE))
             self._every_state(calls, self._end)
         self._every_state(accesses, self._end)
+        self._end = end
         self._order_dependent()
         self.outcome.seconds = self._clock() - self._begin
         return self.outcome
@@ -160,7 +201,7 @@ class Search:
         execution.starts_vary = True
         self._found_at, self._since_found = 0.0, 0
         try:
-            self._every_state(_Frontier(fine=False, starts=True), self._end)
+            self._every_state(_Frontier(execution.items, fine=False, starts=True), self._end)
         finally:
             execution.starts_vary = False
         self.outcome.found |= before
@@ -183,15 +224,57 @@ class Search:
         finally:
             execution.favourite, execution.starts_vary = "", False
 
-    def _favourites(self) -> None:
-        """One execution for each task that always goes on as long as it can: the others are far behind."""
-        for program, _role in self.execution.programs:
-            if not self._decided():
-                self.execution.favourite = program.name
-                try:
-                    self._note(self.execution.run())
-                finally:
-                    self.execution.favourite = ""
+    def _is_cheap(self, accesses: _Frontier, calls: _Frontier) -> bool:
+        """Whether the calls alone are worth a search: of an interpreter all memory is read at each."""
+        begin = self._clock()
+        each = (begin - self._begin) / max(accesses.covered.orders, 1)
+        self._every_state(calls, self._end, most=1)
+        return self._clock() - begin < _DEAR * each
+
+    def _after_share(self, share: float) -> float:
+        """The time when so much of what is left is over."""
+        now = self._clock()
+        return now + share * (self._end - now)
+
+    def _fewer_items(self, end: float) -> None:
+        """All orders of one item of each producer, of two and so on, for as long as there is time for all."""
+        execution, most = self.execution, self.execution.items
+        try:
+            for items in range(1, most):
+                execution.items = items
+                frontier = _Frontier(items, fine=False)
+                self._every_state(frontier, end)
+                if frontier:
+                    break
+        finally:
+            execution.items = most
+
+    def _favourites(self, end: float) -> None:
+        """One execution for each task that always goes on as long as it can: the others are far behind, by
+        more items than the ring has slots.
+        """
+        execution, items, ring = self.execution, self.execution.items, self.execution.ring
+        if ring is not None and ring.slots <= _MOST_SLOTS:
+            execution.items = max(items, ring.slots + _MORE_THAN_SLOTS)
+        try:
+            for program, _role in execution.programs:
+                if not self._decided() and not self._out_of_time(end):
+                    execution.favourite = program.name
+                    run = execution.run()
+                    execution.favourite = ""
+                    self._note(run)
+                    self._wake_unsignalled(run, end)
+        finally:
+            execution.favourite, execution.items = "", items
+
+    def _wake_unsignalled(self, run: Run, end: float) -> None:
+        """The same once more for each task that slept on a condition in it, which wakes without a signal then."""
+        woken: set[str] = set()
+        for at, choice in enumerate(run.choices):
+            for task in choice.asleep:
+                if task not in woken and not self._decided() and not self._out_of_time(end):
+                    woken.add(task)
+                    self._execute((*run.order[:at], task))
 
     def unsteady(self, first: Run, second: Run) -> str:
         """That two executions in the same order differ, and where."""
@@ -245,7 +328,7 @@ class Search:
         self._note(run)
         return run
 
-    def _every_state(self, frontier: _Frontier, end: float) -> None:
+    def _every_state(self, frontier: _Frontier, end: float, most: int | None = None) -> None:
         execution = self.execution
         if not frontier or self._is_over(end):
             return
@@ -254,7 +337,7 @@ class Search:
         if frontier.covered not in self.outcome.covered:
             self.outcome.covered.append(frontier.covered)
         try:
-            while frontier and not self._is_over(end):
+            while frontier and frontier.covered.orders != most and not self._is_over(end):
                 prefix = frontier.pop()
                 self._since_found += bool(self._found_at)
                 frontier.add(self._execute(prefix), len(prefix))

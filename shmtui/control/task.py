@@ -60,8 +60,10 @@ class Task:
         """Whether that was one that would have waited, and had no time to."""
         self.awaited = 0
         """Whom it joins: a thread's structure, or a PID as waitpid(2) takes it."""
-        self._returns: dict[int, tuple[bytes, bool]] = {}
-        """The byte under each breakpoint at which a call returns, and whether that is mmap's."""
+        self._returns: dict[int, tuple[bytes, bool, str]] = {}
+        """The byte under each breakpoint at which a call returns, whether that is mmap's, and the call of one that
+        opens something, in words.
+        """
         space.tasks.append(self)
 
     def word(self, address: int) -> int:
@@ -190,10 +192,12 @@ class Task:
         ptrace.load_registers(self.pid, self.registers)
         address = self.registers.rip - 1
         if address in self._returns:
-            instruction, is_mapping = self._returns.pop(address)
+            instruction, is_mapping, call = self._returns.pop(address)
             self.space.write(address, instruction)
             self.registers.rip = address
             ptrace.store_registers(self.pid, self.registers)
+            if call:
+                self._note_failure(call)
             if is_mapping:
                 self._guard(self.registers.rax)
             else:
@@ -208,9 +212,17 @@ class Task:
 
     # The ways to go on.
 
-    def break_at(self, address: int, *, is_mapping: bool = False) -> None:
-        """Stop where a call returns, which may be mmap's."""
-        self._returns.setdefault(address, (self.space.read(address, 1), is_mapping))
+    def _note_failure(self, call: str) -> None:
+        """Keep why a call that opens something by its name failed, where it did."""
+        failed = 0 if call.startswith("sem_open") else 0xFFFFFFFF
+        if self.registers.rax & 0xFFFFFFFF == failed and not self.stack_top:
+            address = self.program.errno_address
+            if address:
+                self.world.result.failed_calls[self.name] = call, self.word(address)
+
+    def break_at(self, address: int, *, is_mapping: bool = False, call: str = "") -> None:
+        """Stop where a call returns, which may be mmap's, or one that opens something by its name."""
+        self._returns.setdefault(address, (self.space.read(address, 1), is_mapping, call))
         self.space.write(address, BREAKPOINT)
 
     def lift_guard(self, site: int) -> None:

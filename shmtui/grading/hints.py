@@ -17,6 +17,12 @@ _HINTS: Final = {
     ),
     "mutex-overflow": N_("each sem_post(mutex) belongs to one sem_wait(mutex) before it"),
     "race": N_("change in and out only between sem_wait(mutex) and sem_post(mutex)"),
+    "lost-update": N_(
+        "what several change is loaded and stored under one lock, counts and sums too"
+    ),
+    "lost-wakeup": N_(
+        "change the state and signal under the mutex; and wait in a loop that looks at the state again: while, not if"
+    ),
     "item-overwritten": N_(
         "before it stores, a producer waits for a free slot, and stores and moves in under the mutex"
     ),

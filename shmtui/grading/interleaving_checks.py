@@ -3,6 +3,7 @@
 A check passes only where every order of the given number of items was seen.
 """
 
+import signal
 from typing import Final
 
 from shmtui.grading.result import Facts, Said, Verdict, failed, passed, unknown, untold
@@ -98,9 +99,11 @@ def _broken(usual: Usual) -> str:
         task, status = bad[0]
         lines = usual.output.get(task, "").strip().splitlines()
         said = lines[-1] if lines else _("it wrote nothing")
+        said = "; ".join(filter(None, (said, usual.failed_calls.get(task, ""))))
         if status < 0:
-            text = _("{task} is killed by signal {number}; its last line: {said}")
-            return text.format(task=task, number=-status, said=said)
+            text = _("{task} is killed by {signal}; its last line: {said}")
+            names = {each.value: each.name for each in signal.Signals}
+            return text.format(task=task, signal=names.get(-status, -status), said=said)
         text = _("{task} ends with status {status}: {said}")
         return text.format(task=task, status=status, said=said)
     if usual.end == "stuck":
@@ -143,7 +146,7 @@ def semaphores(facts: Facts) -> Said:
 def exclusion(facts: Facts) -> Said:
     """No two store an index unordered, and the mutex is posted by who waited for it."""
     names = ("pair", *(name for name in _WIDE if name in facts.trials))
-    return _searched(facts, names, ("race", "mutex-overflow"))
+    return _searched(facts, names, ("race", "lost-update", "mutex-overflow"))
 
 
 def items_kept(facts: Facts) -> Said:
@@ -217,7 +220,7 @@ def no_busy_wait(facts: Facts) -> Said:
 def no_deadlock(facts: Facts) -> Said:
     """Nobody waits for ever who could be let go on, in no order."""
     names = ("pair", "end") if "end" in facts.trials else ("pair",)
-    return _searched(facts, names, ("deadlock", "hang"), calls=True, ring=False)
+    return _searched(facts, names, ("deadlock", "hang", "lost-wakeup"), calls=True, ring=False)
 
 
 def no_crash(facts: Facts) -> Said:

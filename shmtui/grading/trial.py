@@ -13,6 +13,8 @@ class Refusal(StrEnum):
 
     EARLY = "early"
     """A program ended before it used anything by which programs meet."""
+    ARGUMENTS = "arguments"
+    """A program was run without arguments, said how it is used, and ended."""
     CANNOT = "cannot"
     """It cannot be run step by step, or does not repeat itself."""
     TIME = "time"
@@ -77,6 +79,8 @@ class Usual(msgspec.Struct, frozen=True):
     """As the programs' clocks showed them, sleeps included."""
     made_again: str = ""
     """Who initialises a semaphore after another program has, in words; empty where nobody does."""
+    failed_calls: dict[str, str] = {}
+    """Of each task the last call that opened something by its name and failed, and why."""
     asleep: bool = False
     """Whether somebody waits at its end in a call that is no semaphore or lock, as one that reads input."""
 

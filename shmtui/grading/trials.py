@@ -4,6 +4,7 @@ A trial runs in a process of its own, which the programs may do harm to.
 """
 
 import os
+import re
 import resource
 import subprocess
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 
 from shmtui.control.execution import Execution
 from shmtui.control.exploration import Workshop, confirm, explore
-from shmtui.control.judge import Finding, judge, waiting_words
+from shmtui.control.judge import Finding, failed_call, judge, waiting_words
 from shmtui.control.operation import SILENT, Kind
 from shmtui.control.program import EndedEarlyError
 from shmtui.control.ring_layout import RingFinder, initial_contents, with_indices
@@ -40,6 +41,11 @@ _MOST_OUTPUT: Final = 1 << 16
 _BEFORE_SECONDS: Final = 10.0
 _MOST_KEPT: Final = 16 << 20
 """Bytes of /dev/shm with which an execution begins."""
+_USAGE: Final = re.compile(
+    r"\b(usage|uso|use|utiliza[cç][aã]o|arguments?|argumentos?|par[aâ]metros?)\b|<\w+>",
+    re.IGNORECASE,
+)
+"""What a program says that wants arguments."""
 
 
 class Programs(msgspec.Struct, frozen=True):
@@ -78,6 +84,11 @@ def attempted(name: str, work: Callable[[], Trial]) -> Trial:
     try:
         return replace(work(), name=name)
     except EndedEarlyError as error:
+        if len(error.command) == 1 and _USAGE.search(error.said):
+            text = _("{command} wants arguments, and was given none: {output} (--producer or --consumer "
+                     "'{command} ARGUMENT…')")  # fmt: skip
+            why = text.format(command=error.command[0], output=error.said)
+            return Trial(name, Refusal.ARGUMENTS, why)
         return Trial(name, Refusal.EARLY, str(error))
     except ShmtuiError as error:
         return Trial(name, Refusal.CANNOT, str(error))
@@ -113,10 +124,10 @@ def searched(programs: Programs, items: int, seconds: float, *, fine: bool = Tru
         found = [shown(workshop, *each) for each in outcome.found.values()]
         whole = not (result.others or outcome.foreign or outcome.given_up or outcome.spinning)
         ring = workshop.execution.ring
-        complete = [part.fine for part in outcome.covered if part.complete and whole]
+        complete = [p.fine for p in outcome.covered if p.complete and p.items == items and whole]
         return Trial(
             "", found=tuple(found), complete=True in complete, complete_calls=bool(complete),
-            covered="; ".join(covered_words(part, items) for part in outcome.covered),
+            covered="; ".join(covered_words(part) for part in outcome.covered),
             slots=0 if ring is None else ring.slots, ended=result.statuses,
             indexed=ring is not None and len(ring.indices) == 2,
         )  # fmt: skip
@@ -232,7 +243,8 @@ def usual(programs: Programs, *, consumers_first: bool = False) -> Trial:
             tuple(left_tasks),
             {task: run.output(task)[:_MOST_OUTPUT] for task in run.programs},
             tuple(looks.values()), used.ru_maxrss, round(cpu, 3), max(clocks, default=0.0),
-            _made_again(run, workshop), any(op.kind is Kind.KERNEL for _task, op in run.blocked),
+            _made_again(run, workshop), {task: failed_call(run, task) for task in run.failed_calls},
+            any(op.kind is Kind.KERNEL for _task, op in run.blocked),
         )  # fmt: skip
         slots = 0 if ring is None else ring.slots
         return Trial("", usual=facts, slots=slots, found=found)

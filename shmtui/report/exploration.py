@@ -28,7 +28,7 @@ def exploration_lines(result: "Exploration") -> Iterator[str]:
     )
     for number, part in enumerate(result.outcome.covered):
         label = _("covered   {part}") if not number else "          {part}"
-        yield label.format(part=covered_words(part, result.items))
+        yield label.format(part=covered_words(part))
     for note in notes(result):
         yield _("note      {note}").format(note=note)
     outcome = result.outcome
@@ -49,7 +49,7 @@ def exploration_lines(result: "Exploration") -> Iterator[str]:
         yield from order_lines(result.shown[1], result.names, result.shown[0].step)
 
 
-def covered_words(part: "Covered", items: int) -> str:
+def covered_words(part: "Covered") -> str:
     """One part of the search: its orders, and whether they are all."""
     steps = _("loads and stores") if part.fine else _("semaphores and locks")
     steps = _("starts, semaphores and locks") if part.starts else steps
@@ -59,7 +59,7 @@ def covered_words(part: "Covered", items: int) -> str:
         text = _(
             "{orders} executions of {items} items at {steps}, {states} states; that is not every order"
         )
-    return text.format(items=items, steps=steps, states=part.states, orders=part.orders)
+    return text.format(items=part.items, steps=steps, states=part.states, orders=part.orders)
 
 
 def shortened_words(before: int, found: "Shortened") -> str:
@@ -95,6 +95,13 @@ def notes(result: "Exploration") -> Iterator[str]:
         yield _(
             "the programs may also wait by {calls}: these are not steps, and races are not judged"
         ).format(calls=calls)
+    if result.made_again and not any(part.starts for part in outcome.covered):
+        second, first, place = result.made_again[0]
+        text = _(
+            "{second} initialises {name} again after {first} has: what that does to items that are there was not "
+            "tried (--start any)"
+        )
+        yield text.format(second=second, first=first, name=inert(result.names.place(place)))
     for command, finding in outcome.started_first:
         text = _("started first, {command} goes wrong ({kind}: {claim}); --start any searches that")
         yield text.format(
@@ -158,6 +165,7 @@ def exploration_json(result: "Exploration") -> dict[str, Any]:
             {
                 "steps": "loads-and-stores" if part.fine else "calls",
                 "starts": "any" if part.starts else "given",
+                "items": part.items,
                 "orders": part.orders,
                 "states": part.states or None,
                 "departures": part.departures,
@@ -178,9 +186,9 @@ def exploration_json(result: "Exploration") -> dict[str, Any]:
     }
 
 
-def progress_line(outcome: "SearchOutcome", items: int) -> str:
+def progress_line(outcome: "SearchOutcome") -> str:
     """What is known so far, in a line."""
-    part = covered_words(outcome.covered[-1], items) if outcome.covered else _("the usual order")
+    part = covered_words(outcome.covered[-1]) if outcome.covered else _("the usual order")
     found = ", ".join(outcome.found) or _("nothing yet")
     return _("{seconds} s · {part} · found {found}").format(
         seconds=f"{outcome.seconds:.0f}", part=part, found=found

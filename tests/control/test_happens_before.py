@@ -57,3 +57,15 @@ def test_begin_and_end_of_a_task_order() -> None:
     order.join("P1", "P1.2")
     store(order, "P1", 2)
     assert not order.races
+
+
+def test_a_wait_is_after_as_many_posts_as_it_takes() -> None:
+    """A permit that was there from the begin orders nothing."""
+    place, index = Place("jobs", 64), Place("jobs", 20)
+    for first, raced in ((1, True), (0, False)):
+        races = HappensBefore([index])
+        races.access("C1", Operation(Kind.STORE, 1, index, width=4), 0)
+        races.synchronise("C1", Operation(Kind.POST, 1, place), first)
+        races.synchronise("C2", Operation(Kind.WAIT, 1, place), first + 1)
+        races.access("C2", Operation(Kind.STORE, 1, index, width=4), 1)
+        assert bool(races.races) is raced

@@ -16,6 +16,7 @@ __all__ = ["built", "explored"]
 
 GCC: Final = ("gcc",)
 STATIC: Final = ("gcc", "-static")
+ONE_SLOT: Final = ("gcc", "-DSLOTS=1")
 MUSL: Final = ("musl-gcc", "-static")
 RACE: Final = "race item-overwritten"
 STOLEN: Final = "race item-taken-twice"
@@ -71,16 +72,27 @@ MUTANTS: Final = (
     Mutant("sysv", "no-mutex", STOLEN, consumers=2, build=STATIC),
     Mutant("sysv", "no-post", "deadlock", items=6),
     # Mutexes and conditions.
-    Mutant("mutex", "no-signal", "hang"),
+    Mutant("mutex", "no-signal", "lost-wakeup"),
     Mutant("mutex", "twice", "deadlock"),
     Mutant("mutex", "keep", "deadlock"),
     Mutant("mutex", "two-locks", "deadlock"),
-    Mutant("mutex", "early-look", "hang"),
+    Mutant("mutex", "early-look", "lost-wakeup"),
     Mutant("mutex", "private", "process-private"),
     Mutant("mutex", "no-lock", "race", producers=2),
     Mutant("mutex", "if", "empty-slot-taken", consumers=2),
+    Mutant("mutex", "if", "empty-slot-taken"),
+    Mutant("mutex", "signal-first", "lost-wakeup"),
+    Mutant(
+        "mutex", "one-condition", "deadlock lost-wakeup", producers=2, consumers=2, build=ONE_SLOT
+    ),
     Mutant("mutex", "two-locks", "deadlock", build=STATIC),
     Mutant("mutex", "twice", "deadlock", build=MUSL),
+    # Mistakes that show late, or rarely.
+    Mutant("slips", "first-post", "lost-permit", items=4),
+    Mutant("slips", "tally", "lost-update", producers=2, items=3),
+    Mutant("slips", "in-out", "race item-overwritten item-taken-twice", producers=2),
+    Mutant("slips", "empty-twice", "item-overwritten item-taken-twice"),
+    Mutant("slips", "stays", "item-overwritten item-taken-twice"),
     # Indices by other names: who stores them says which is which.
     Mutant("jobs", "exchanged", "empty-slot-taken", items=4),
     Mutant("jobs", "posts-twice", "empty-slot-taken item-taken-twice", items=4),
@@ -105,6 +117,8 @@ RIGHT: Final = (
     Mutant("sysv", "", producers=2, items=1),
     Mutant("sysv", "at-once", items=6),
     Mutant("jobs", "", items=4),
+    Mutant("slips", ""),
+    Mutant("mutex", "one-condition"),
     Mutant("mutex", ""),
     Mutant("mutex", "", build=STATIC),
     Mutant("mutex", "", build=MUSL),

@@ -313,3 +313,45 @@ def test_killed_it_leaves_nothing(ring: Callable[..., tuple[str, str]], tmp_path
     process.kill()
     process.communicate()
     poll(lambda: not running(mark), "their end")
+
+
+WANTS_ARGUMENTS: Final = """
+#include <stdio.h>
+int main(int count, char **words) {
+    if (count < 2) { fprintf(stderr, "Usage: %s COUNT\\n", words[0]); return 1; }
+    return 0;
+}
+"""
+OPENS_ALONE: Final = """
+#include <fcntl.h>
+#include <semaphore.h>
+#include <sys/mman.h>
+int main(void) {
+    int file = shm_open("/exchange_of_others", O_RDWR, 0600);
+    sem_t *full = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    sem_wait(full);
+    return 0;
+}
+"""
+
+
+def test_what_wants_arguments_is_not_failed(tmp_path: Path, rubric: Path) -> None:
+    """It is unknown what it does, and how it says that it is used is told."""
+    file = tmp_path / "wants.c"
+    file.write_text(WANTS_ARGUMENTS)
+    found = graded(str(file), str(file), "--rubric", str(rubric), code=2, budget="3")
+    assert found["runs"]["verdict"] == found["either-order"]["verdict"] == "unknown"
+    assert "wants arguments" in found["runs"]["evidence"]
+    assert "COUNT" in found["runs"]["evidence"]
+
+
+def test_the_call_that_failed_is_named(tmp_path: Path, rubric: Path) -> None:
+    """Of a program that goes on with what it did not get."""
+    file = tmp_path / "alone.c"
+    file.write_text(OPENS_ALONE)
+    found = graded(
+        source(tmp_path, "produtor"), str(file), "--rubric", str(rubric), code=1, budget="3"
+    )
+    words = "shm_open(/exchange_of_others) failed: No such file or directory"
+    assert words in found["runs"]["evidence"]
+    assert "SIGSEGV" in found["runs"]["evidence"]

@@ -11,6 +11,11 @@ struct queue {
 };
 static struct queue *q;
 
+static pthread_cond_t *items(void)
+{
+    return has("one-condition") ? &q->room : &q->items;
+}
+
 static void initialise(void)
 {
     pthread_mutexattr_t mutex;
@@ -32,6 +37,8 @@ static void produce(int n)
 {
     if (has("two-locks"))
         pthread_mutex_lock(&q->other);
+    if (has("signal-first"))
+        pthread_cond_signal(&q->items);
     if (!has("no-lock"))
         pthread_mutex_lock(&q->lock);
     if (has("twice"))
@@ -41,8 +48,8 @@ static void produce(int n)
     q->data[q->in] = n;
     q->in = (q->in + 1) % SLOTS;
     q->count++;
-    if (!has("no-signal"))
-        pthread_cond_signal(&q->items);
+    if (!has("no-signal") && !has("signal-first"))
+        pthread_cond_signal(items());
     if (!has("no-lock") && !(has("keep") && n == 2))
         pthread_mutex_unlock(&q->lock);
     if (has("two-locks"))
@@ -67,7 +74,7 @@ static void consume(void)
         if (has("if") && q->count == 0)
             pthread_cond_wait(&q->items, &q->lock);
         while (!has("if") && !has("timed") && q->count == 0)
-            pthread_cond_wait(&q->items, &q->lock);
+            pthread_cond_wait(items(), &q->lock);
         struct timespec limit = {0, 0};
         clock_gettime(CLOCK_REALTIME, &limit);
         limit.tv_sec++;

@@ -12,7 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef SLOTS
 #define SLOTS 4
+#endif
 
 static char **given;
 
