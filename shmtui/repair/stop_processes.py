@@ -153,7 +153,6 @@ def _out_of_reach(process: Process) -> Refusal:
     return Refusal(
         text.format(name=process.name, pid=process.pid),
         _("once it goes on, try again"),
-        transient=True,
     )
 
 
