@@ -147,6 +147,9 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         search.other_starts()
     if others:
         outcome.found.pop("race", None)
+        _finding, run = outcome.found.get("lost-update", (None, None))
+        if run is not None and not run.lost_updates:
+            del outcome.found["lost-update"]
     result = Exploration(
         outcome, workshop.names, {p.name: p.command for p, _role in workshop.programs}, workshop.items,
         layout="" if found is None else found.words,

@@ -27,6 +27,8 @@ class Race(msgspec.Struct, frozen=True):
     first_step: int
     second: str
     second_step: int
+    adds: bool = False
+    """Whether each adds to the word by one instruction, which no step of another comes into."""
 
 
 class _Permits(msgspec.Struct):
@@ -102,7 +104,7 @@ class HappensBefore:
                 given = self._given.setdefault(place, {})
                 adds = operation.kind is Kind.UPDATE and not operation.atomic
                 if adds:
-                    self._store(place, task, clock, step)
+                    self._store(place, task, clock, step, adds=True)
                 elif operation.kind is not Kind.STORE:
                     _join(clock, given)
                 if operation.kind is not Kind.LOAD:
@@ -111,14 +113,16 @@ class HappensBefore:
             elif operation.kind is not Kind.LOAD and not operation.atomic:
                 self._store(place, task, clock, step)
 
-    def _store(self, place: Place, task: str, clock: Clock, step: int) -> None:
+    def _store(
+        self, place: Place, task: str, clock: Clock, step: int, *, adds: bool = False
+    ) -> None:
         before = self._stores.setdefault(place, {})
         for other, (time, at) in before.items():
             known = any(
                 r.place == place and {r.first, r.second} == {other, task} for r in self.races
             )
             if other != task and clock.get(other, 0) < time and not known:
-                self.races.append(Race(place, other, at, task, step))
+                self.races.append(Race(place, other, at, task, step, adds))
         before[task] = clock[task], step
 
 

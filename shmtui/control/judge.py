@@ -215,7 +215,7 @@ def _races(run: "Run", names: "Names") -> list[Finding]:
     )
     return [
         Finding(
-            "race",
+            "lost-update" if race.adds else "race",
             text.format(
                 first=_at(run, names, race.first_step), second=_at(run, names, race.second_step),
                 name=names.place(race.place),
