@@ -16,7 +16,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.shm.segment import SHM_DIR, create_segment, unlink_segment
 from tests.compiling import require
 from tests.program import run_shmtui
-from tests.waiting import poll
+from tests.waiting import PATIENCE, poll
 
 PROGRAMS: Final = Path(__file__).parent / "programs"
 
@@ -47,7 +47,7 @@ def explored(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Explore]:
     monkeypatch.setenv("EXPLORED", name)
 
     def explore(*arguments: str, code: int | None = None) -> dict[str, Any]:
-        done = run_shmtui("explore", "--json", "--budget", "600", *arguments)
+        done = run_shmtui("explore", "--json", "--budget", "600", *arguments, timeout=6 * PATIENCE)
         assert done.returncode in ({0, 1} if code is None else {code}), done.stderr
         return dict(json.loads(done.stdout))
 

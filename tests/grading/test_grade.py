@@ -46,7 +46,7 @@ def source(folder: Path, name: str, *macros: str) -> str:
 
 
 def graded(
-    producer: str, consumer: str, *arguments: str, code: int, budget: str = "30"
+    producer: str, consumer: str, *arguments: str, code: int, budget: str = "120"
 ) -> Verdicts:
     """The results by check."""
     done = run_shmtui("grade", "--producer", producer, "--consumer", consumer, "--format", "json",
