@@ -14,7 +14,7 @@ import rich.segment
 from rich.segment import Segment
 from textual.geometry import Region
 
-MOST: Final = 512
+MOST: Final = 1024
 """Results of one function: some more than a frame of a large terminal asks for."""
 _Cached: Final = type(functools.lru_cache(len))
 
