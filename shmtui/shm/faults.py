@@ -163,13 +163,18 @@ def expected_outcome(fault: Fault, role: Role) -> ExpectedOutcome:
 
 
 def fault_name(fault: Fault, role: Role = Role.PRODUCER) -> str:
-    """The fault's name for ``--fault``.
+    """The fault's name for ``--fault``: that of a producer's, where a file tells a role that is neither.
 
     >>> fault_name(Fault.SIT), fault_name(Fault.DIE_AT_TRANSFER, Role.CONSUMER)
     ('sit', 'die-at=read')
+    >>> fault_name(Fault.DIE_AT_TRANSFER, Role.UNKNOWN)
+    'die-at=write'
     """
     step = fault.dies_at
-    return f"die-at={step_name(role, step)}" if step is not None else WORDS.get(fault, "none")
+    if step is None:
+        return WORDS.get(fault, "none")
+    side = Role.CONSUMER if role is Role.CONSUMER else Role.PRODUCER
+    return f"die-at={step_name(side, step)}"
 
 
 FaultOrder = tuple[Role | None, int | None, Fault]

@@ -26,6 +26,8 @@ from textual.widget import Widget
 
 import shmtui.tui
 from shmtui.tui import textual_private
+from shmtui.tui.screens.graph import GraphScreen
+from shmtui.tui.widgets.moving_panels import TextPanel
 from tests.conftest import MakeBuffer
 from tests.tui.dashboards import running
 from tests.waiting import until
@@ -130,6 +132,21 @@ def test_the_terminal_has_the_queue() -> None:
 def test_the_version_that_was_read_is_named() -> None:
     """The note for whoever comes with a newer Textual."""
     assert textual_private.READ_IN in (textual_private.__doc__ or "")
+
+
+async def test_a_look_that_ends_while_its_dialog_closes(make_buffer: MakeBuffer) -> None:
+    """Textual takes the panel out of a dialog before the dialog: what was found meanwhile is drawn nowhere."""
+    with running(make_buffer()) as run:
+        async with run.app.run_test(size=(100, 40)) as pilot:
+            await pilot.press("w")
+            await until(lambda: isinstance(run.app.screen, GraphScreen), "it is open")
+            graph = run.app.screen
+            assert isinstance(graph, GraphScreen)
+            await graph.query_one(TextPanel).remove()
+            assert graph.is_attached
+            graph.show_anew()
+            await pilot.press("escape")
+            await until(lambda: len(run.app.screen_stack) == 1, "it is closed")
 
 
 async def test_what_is_closed_is_let_go(make_buffer: MakeBuffer) -> None:

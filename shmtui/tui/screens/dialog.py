@@ -39,6 +39,12 @@ class Dialog(ModalScreen[Answer], ClosesOnce[Answer], Generic[Answer]):
     def compose(self) -> ComposeResult:
         yield self._shown
 
+    def show_anew(self) -> None:
+        """Draw its panel, as high as what it holds is now. Once it closes there is no panel any more."""
+        if self._shown.is_attached:
+            self._shown.refresh(layout=True)
+            self._shown.draw_anew()
+
     def on_mount(self) -> None:
         self._leave_lesson()
 

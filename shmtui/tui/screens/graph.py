@@ -11,7 +11,6 @@ from shmtui.report.graph_text import Row, graph_rows
 from shmtui.tui.dashboard_state import Dashboard
 from shmtui.tui.screens.text_screens import DetailScreen
 from shmtui.tui.spans import Line, line, wrapped
-from shmtui.tui.widgets.moving_panels import TextPanel
 
 LOOK_SECONDS: Final = 1.0
 """How often it is drawn anew."""
@@ -50,10 +49,7 @@ class GraphScreen(DetailScreen):
 
     async def _draw(self) -> None:
         self._said = await asyncio.to_thread(self._drawn)
-        if self.is_attached:
-            panel = self.query_one(TextPanel)
-            panel.refresh(layout=True)
-            panel.draw_anew()
+        self.show_anew()
 
     def _drawn(self) -> tuple[Row, ...]:
         with self._looking:

@@ -77,12 +77,9 @@ class RepairScreen(Dialog[None]):
 
     def _say(self, *texts: str, question: str = "", choices: tuple[Choice, ...] = ()) -> None:
         self._said, self._question, self._choices = texts, question, choices
-        if not self.is_attached:
-            return
         answers = _("{yes} carries it out, {close} leaves it")
         self._panel.below = self._panel.view.naming(answers if question else _("{close} closes"))
-        self._panel.refresh(layout=True)
-        self._panel.draw_anew()
+        self.show_anew()
 
     async def _propose(self) -> None:
         try:

@@ -10,7 +10,6 @@ from shmtui.report.semaphore_set_text import set_lines
 from shmtui.tui.screens.text_screens import DetailScreen
 from shmtui.tui.spans import Line, line, wrapped
 from shmtui.tui.view_model import ViewModel
-from shmtui.tui.widgets.moving_panels import TextPanel
 
 LOOK_SECONDS: Final = 1.0
 """How often it is read."""
@@ -39,10 +38,7 @@ class SemaphoreSetScreen(DetailScreen):
             self._said = tuple(set_lines(found))
         except ShmtuiError as error:
             self._said = (str(error),)
-        if self.is_attached:
-            panel = self.query_one(TextPanel)
-            panel.refresh(layout=True)
-            panel.draw_anew()
+        self.show_anew()
 
     def _lines(self, width: int) -> list[Line]:
         rows: list[Line] = []
