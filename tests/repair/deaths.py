@@ -20,7 +20,7 @@ from shmtui.diagnosis.history import living, position
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
 from shmtui.repair.executor import Repairer
-from shmtui.repair.plan import Refusal
+from shmtui.repair.plan import Plan, Refusal
 from shmtui.session.live_source import LiveSource
 from shmtui.shm.faults import DIE_AT, Fault
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
@@ -42,6 +42,8 @@ QUIET_SECONDS: Final = 1.3
 """How long nothing is to be found after a death that takes nothing along."""
 PAUSE_SECONDS: Final = 0.03
 """Between two samples: several deaths are watched at a time."""
+AGAIN: Final = 4
+"""How often a repair is tried whose buffer moves while it is made."""
 OUTSIDE: Final = {Step.WAIT_PERMIT: None, Step.PACE: None}
 EXPECTED: Final = OUTSIDE | {
     Step.WAIT_MUTEX: "lost-permit",
@@ -244,14 +246,18 @@ def repair(
     """Repair what a death left. Whether it came as it has to, whether nothing is found any more,
     and what has to be said of it; where nothing was expected no plan is right. ``alone``: the dead
     was the last of its role, and that nobody is left to post is found as long as it has no successor.
+    What is refused because the buffer moved meanwhile changed nothing, and is tried again.
     """
-    plan = repairer.propose()
-    if plan is None:
+    for _again in range(AGAIN):
+        plan = repairer.propose()
+        done = repairer.carry_out(plan) if isinstance(plan, Plan) else plan
+        if not (isinstance(done, Refusal) and done.transient):
+            break
+    if done is None:
         seen = look()
         stand = [(p.name, p.state, p.step, p.letter) for p in living(seen)]
         said = "" if expected is None else f"no plan: {position(seen)} {stand}"
         return expected is None, not seen.health.findings, said
-    done = plan if isinstance(plan, Refusal) else repairer.carry_out(plan)
     if isinstance(done, Refusal):
         awaited = alone and expected is None and "nobody-left" in done.why
         return awaited, awaited, f"refused: {done.why}"
