@@ -44,8 +44,10 @@ class ForkWatch:
         with contextlib.ExitStack() as opened:
             for tid in threads:
                 fd = open_event(attributes, tid)
-                opened.callback(os.close, fd)
-                ring = mmap.mmap(fd, RING_SIZE)
+                try:
+                    ring = mmap.mmap(fd, RING_SIZE)  # It keeps a descriptor of its own.
+                finally:
+                    os.close(fd)
                 opened.callback(ring.close)
                 self._rings.append((ring, 0))
             if sorted(threads_of(pid)) != threads:
