@@ -2,6 +2,8 @@
    they are killed; nobody counts their items. */
 #include "ring.h"
 
+#include <sys/resource.h>
+
 static void put_any(void) { take(&b->empty); take(&b->mutex); insert(0); give(&b->mutex); give(&b->full); }
 static void get_any(void) { take(&b->full); take(&b->mutex); extract(); give(&b->mutex); give(&b->empty); }
 static void produce_any(int ms) { for (join();; usleep(1000 * ms)) put_any(); }
@@ -70,7 +72,7 @@ static void copied(void) { spawn("producer", join_privately, 0); spawn("consumer
 
 /* The critical section again: left by a fault, by a cancelled thread, by a child of vfork(2) that never ends; kept by
    one that has let go of the segment; entered by who does not look whether its wait came to an end. */
-static void fault_inside(int n) { join(); while (n--) put_any(); take(&b->empty); take(&b->mutex); prctl(PR_SET_DUMPABLE, 0); *(volatile int *)8 = 1; }
+static void fault_inside(int n) { join(); while (n--) put_any(); take(&b->empty); take(&b->mutex); setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); *(volatile int *)8 = 1; }
 static void faults_inside(void) { spawn("consumer", consume_any, 50); spawn("producer", produce_any, 50); run("producer", fault_inside, 3); }
 static void *hold_for_ever(void *n) { take(&b->empty); take(&b->mutex); sleep_on(); return NULL; }
 static void cancel_inside(int n) {
