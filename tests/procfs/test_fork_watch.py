@@ -56,6 +56,15 @@ def watch(pid: int) -> ForkWatch:
         pytest.skip(f"perf_event_open is refused here: {error}")
 
 
+@pytest.fixture
+def watches(program: "subprocess.Popen[str]") -> Iterator[ForkWatches]:
+    """None watched yet."""
+    watch(program.pid).close()
+    watches = ForkWatches()
+    yield watches
+    watches.close()
+
+
 def test_a_fork_and_a_thread_are_seen_and_nothing_else(program: "subprocess.Popen[str]") -> None:
     """Not what others fork, and each only once."""
     its = watch(program.pid)
@@ -72,39 +81,33 @@ def test_a_fork_and_a_thread_are_seen_and_nothing_else(program: "subprocess.Pope
         its.close()
 
 
-def test_what_it_did_before_it_ended_is_seen(program: "subprocess.Popen[str]") -> None:
+def test_what_it_did_before_it_ended_is_seen(
+    program: "subprocess.Popen[str]", watches: ForkWatches
+) -> None:
     """It is gone, and so is its child."""
-    watch(program.pid).close()
-    watches = ForkWatches()
-    try:
-        assert watches.forked([program.pid])  # It is new: it may have.
-        assert watches.forked([program.pid]) is False
-        told(program, "fork")
-        program.kill()
-        program.wait()
-        assert watches.forked([])
-        assert watches.forked([]) is False
-    finally:
-        watches.close()
+    assert watches.forked([program.pid])  # It is new: it may have.
+    assert watches.forked([program.pid]) is False
+    told(program, "fork")
+    program.kill()
+    program.wait()
+    assert watches.forked([])
+    assert watches.forked([]) is False
 
 
-def test_the_forks_of_a_new_thread_are_seen(program: "subprocess.Popen[str]") -> None:
+def test_the_forks_of_a_new_thread_are_seen(
+    program: "subprocess.Popen[str]", watches: ForkWatches
+) -> None:
     """Once a thread has begun, it is watched, too; and many forks do not go unseen."""
-    watch(program.pid).close()
-    watches = ForkWatches()
-    try:
-        watches.forked([program.pid])
-        told(program, "thread")
-        assert watches.forked([program.pid])
-        assert watches.forked([program.pid]) is False
-        for _each in range(200):
-            told(program, "fork")
-        assert watches.forked([program.pid])
-        assert watches.forked([program.pid]) is False
+    watches.forked([program.pid])
+    told(program, "thread")
+    assert watches.forked([program.pid])
+    assert watches.forked([program.pid]) is False
+    for _each in range(200):
         told(program, "fork")
-        assert watches.forked([program.pid])
-    finally:
-        watches.close()
+    assert watches.forked([program.pid])
+    assert watches.forked([program.pid]) is False
+    told(program, "fork")
+    assert watches.forked([program.pid])
 
 
 def test_one_that_may_not_be_watched_is_unknown() -> None:
