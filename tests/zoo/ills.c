@@ -9,6 +9,8 @@ static void get_any(void) { take(&b->full); take(&b->mutex); extract(); give(&b-
 static void produce_any(int ms) { for (join();; usleep(1000 * ms)) put_any(); }
 static void consume_any(int ms) { for (join();; usleep(1000 * ms)) get_any(); }
 static void truncate_to(long size) { int fd = shm_open(name, O_RDWR, 0600); if (ftruncate(fd, size)) _exit(1); close(fd); }
+/* Until that many sleep on it: the second word counts them. */
+static void until_asleep(sem_t *s, int n) { while (((volatile int *)s)[1] < n) usleep(1000); }
 static void sleep_on(void) { for (;;) usleep(100000); }
 
 /* Out of the critical section by a return that posts nothing: it exits, goes on elsewhere, or begins anew. */
@@ -54,7 +56,7 @@ static void get_and_read(int n) { join(); while (n--) get_any(); take(&b->full);
 static void reads_for_ever(void) { spawn("producer", produce_any, 50); spawn("consumer", get_and_read, 3); }
 
 /* The bytes: wiped while they sleep, written over, shrunk, replaced. */
-static void wiped(void) { spawn("consumer", consume_any, 50); spawn("consumer", consume_any, 50); usleep(300000); memset(b, 0, sizeof *b); }
+static void wiped(void) { spawn("consumer", consume_any, 50); spawn("consumer", consume_any, 50); until_asleep(&b->full, 2); memset(b, 0, sizeof *b); }
 static void overwritten(void) { spawn("producer", produce_any, 50); spawn("consumer", consume_any, 50); usleep(300000); memset(b->data, 0x41, sizeof b->data + 8); }
 static void anew(int n) {
     shm_unlink(name);
@@ -62,7 +64,14 @@ static void anew(int n) {
     initialise(1, N, 0);
     for (;; usleep(50000)) put_any();
 }
-static void replaced(void) { spawn("consumer", consume_any, 50); usleep(300000); spawn("producer", anew, 0); usleep(200000); }
+static void until_replaced(void) {
+    for (Buffer seen = {0}; *(int *)&seen.full <= 0; usleep(1000)) {
+        int fd = shm_open(name, O_RDONLY, 0);
+        if (fd >= 0 && read(fd, &seen, sizeof seen) < (ssize_t)sizeof seen) seen = (Buffer){0};
+        close(fd);
+    }
+}
+static void replaced(void) { spawn("consumer", consume_any, 50); until_asleep(&b->full, 1); spawn("producer", anew, 0); until_replaced(); }
 static void join_privately(int n) {
     int fd = shm_open(name, O_RDWR, 0600);
     b = mmap(NULL, sizeof *b, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
@@ -126,7 +135,7 @@ static void initialise_again(int n) { usleep(400000); join(); initialise(1, N, 0
 static void second_initialises(void) { spawn("producer", produce_any, 30); spawn("consumer", initialise_again, 0); }
 static void initialise_often(int n) { for (join();; usleep(300000)) initialise(1, N, 0); }
 static void initialised_in_flight(void) { spawn("producer", produce_any, 10); spawn("consumer", consume_any, 40); spawn("config", initialise_often, 0); }
-static void shrunk(void) { spawn("consumer", consume_any, 50); spawn("consumer", consume_any, 50); usleep(300000); truncate_to(0); }
+static void shrunk(void) { spawn("consumer", consume_any, 50); spawn("consumer", consume_any, 50); until_asleep(&b->full, 2); truncate_to(0); }
 static void join_copy(int n) {
     int fd = shm_open(name, O_RDWR, 0600);
     b = mmap(NULL, sizeof *b, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
@@ -136,8 +145,7 @@ static void consumer_copied(void) { spawn("producer", produce_any, 50); usleep(1
 static void get_by_looking(int n) { for (join();; extract()) while (*(volatile int *)&b->in == *(volatile int *)&b->out); }
 static void spins_on_memory(void) { spawn("consumer", get_by_looking, 0); }
 /* The producer went on to a new segment of the name, which lives beside the old one; and both have their peers. */
-static void go_on_anew(int n) { shm_unlink(name); b = created(name, sizeof *b); initialise(1, N, 0); for (;; usleep(50000)) put_any(); }
-static void two_generations(void) { spawn("consumer", consume_any, 50); usleep(300000); spawn("producer", go_on_anew, 0); usleep(200000); spawn("consumer", consume_any, 50); }
+static void two_generations(void) { spawn("consumer", consume_any, 50); until_asleep(&b->full, 1); spawn("producer", anew, 0); until_replaced(); spawn("consumer", consume_any, 50); }
 
 #define MODE(mode) {#mode, mode}
 static const struct { const char *name; void (*run)(void); } MODES[] = {
