@@ -166,12 +166,12 @@ def run(effort: Effort) -> Iterator[Table]:
         pair = Pair(program, name, UNTHROTTLED)
         try:
             time.sleep(SETTLE)
-            most = pair.rate(1.0)
+            most = min(pair.rate(1.0) for _ in range(effort.rounds(8)))
         finally:
             pair.close()
         first = min(os.sched_getaffinity(0))
         loads: dict[str, tuple[float, int | None]] = {
-            f"paced at {0.8 * most:,.0f} items/s, 80 % of what they can": (0.8 * most, None),
+            f"paced at {0.8 * most:,.0f} items/s, 80 % of the least they can": (0.8 * most, None),
             "unthrottled, a core each": (UNTHROTTLED, None),
             "unthrottled, both on one core": (UNTHROTTLED, first),
         }
@@ -190,6 +190,7 @@ def run(effort: Effort) -> Iterator[Table]:
         ("load", *WATCHERS),
         tuple(rows),
         (f"{SLOTS} slots. Each figure is of three measurements in a row: without, with and without "
-         "the watcher. Goals for those of shmtui: at least 0.995 paced; at least 0.97 unthrottled "
+         "the watcher. The pace is set by the slowest of eight seconds without one. Goals for those "
+         "of shmtui: at least 0.995 paced; at least 0.97 unthrottled "
          "where a core is free, which on a machine of two cores is the last line.",),
     )  # fmt: skip
