@@ -1,5 +1,6 @@
 """Which keys are on in a dashboard, and why another one does nothing there. Pure."""
 
+from shmtui.diagnosis.wording import target
 from shmtui.i18n import N_, _
 from shmtui.tui.keys import (
     ALONE,
@@ -58,8 +59,11 @@ _WHY_MISSING = {
 def why_off(action: str, view: ViewModel) -> str | None:
     """Why the key of an action does nothing here, and what to do about it; None where it works.
 
-    >>> why_off("workers('kill')", ViewModel(read_only=True))
-    'K changes something, and this dashboard is read-only: shmtui attach --write allows it'
+    >>> from msgspec.structs import replace
+    >>> from shmtui.snapshot import EMPTY
+    >>> jobs = replace(EMPTY, segment=replace(EMPTY.segment, name="/jobs"))
+    >>> why_off("workers('kill')", ViewModel(jobs, read_only=True))
+    'K changes something, and this dashboard is read-only: shmtui attach /jobs --write allows it'
     >>> why_off("workers('add_producer')", ViewModel()) is None
     True
     """
@@ -78,9 +82,9 @@ def why_off(action: str, view: ViewModel) -> str | None:
         )
     if view.read_only and key.changes:
         return _(
-            "{key} changes something, and this dashboard is read-only: shmtui attach --write "
-            "allows it"
-        ).format(key=key.shown)
+            "{key} changes something, and this dashboard is read-only: "
+            "shmtui attach {target} --write allows it"
+        ).format(key=key.shown, target=target(view.snapshot))
     if view.no_workers and key.for_workers:
         why = _("no worker can join here: {why}").format(why=view.no_workers)
         return f"{key.shown}: {why}"

@@ -70,6 +70,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
         (("rm", "shmtui-test-missing"), "shmtui-test-missing"),
         (("rm", "a/b"), "slash"),
         (("completion", "tcsh"), "tcsh"),
+        (("grade", "--producer", "missing.c"), "no file missing.c"),
     ],
     ids=lambda value: " ".join(value)[-40:] if isinstance(value, tuple) else "",
 )

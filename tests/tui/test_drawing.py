@@ -244,6 +244,15 @@ def test_waiters_are_named() -> None:
     assert "2 waiting ← consumer 2 +1" in text
 
 
+def test_that_waiters_are_private_is_not_cut() -> None:
+    """Where there is little room, the word that goes is *waiting*."""
+    semaphores = {**snapshot().semaphores, SemaphoreRole.FULL: SemaphoreState(0, 2, False)}
+    text = [semaphore_lines(snapshot(semaphores=semaphores), True, w, 8, UNICODE) for w in (60, 36)]
+    wide, narrow = ("\n".join(map(plain, rows)) for rows in text)
+    assert "2 waiting (private!)" in wide
+    assert "2 (private!)" in narrow
+
+
 def permits_text(settled: bool, **changes: Any) -> str:
     """The semaphores of a buffer that differs by ``changes``."""
     rows = semaphore_lines(snapshot(**changes), settled, 60, 8, UNICODE)

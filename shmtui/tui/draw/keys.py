@@ -119,7 +119,7 @@ _STATES = {
         "good",
     ),
     ProcessState.POLLING: (N_("polling: sleeps for short times, in a ring without a lock"), "good"),
-    ProcessState.ASLEEP: (N_("asleep: did not run, in a ring without a lock"), "muted"),
+    ProcessState.ASLEEP: (N_("asleep, and not on anything of this segment"), "muted"),
 }
 
 
