@@ -33,6 +33,7 @@ class ProcessState(StrEnum):
     STARTING = N_("starting")
     RUNNING = N_("running")
     PACING = N_("pacing")
+    """A worker sleeps until its next item is due."""
     BLOCKED = N_("blocked")
     PAUSED = N_("paused")
     STEPPING = N_("stepping")
@@ -41,7 +42,9 @@ class ProcessState(StrEnum):
     ENDED = N_("ended")
     UNKNOWN = N_("unknown")
     # Of a ring without a lock: see shmtui.monitor.activity.
-    SPINNING, POLLING, ASLEEP = N_("spinning"), N_("polling"), N_("asleep")
+    SPINNING, POLLING = N_("spinning"), N_("polling")
+    ASLEEP = N_("asleep")
+    """A process that is no worker sleeps in a call that waits for nothing of the segment."""
 
 
 class Origin(StrEnum):

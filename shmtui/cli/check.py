@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS = 0.1
 SAMPLES_PER_SECOND = 3
-MOST_SAMPLES = 12
-"""So many samples are taken at least, on a busy machine too, where they take longer than asked."""
+ENOUGH_SAMPLES = 12
+"""On a busy machine it watches on until it has so many, or as many as its seconds ask for if those are fewer."""
 
 
 @click.command("check", cls=TranslatedCommand, short_help="Say what is wrong with a segment")
@@ -60,7 +60,7 @@ def command(name: str | Path, seconds: float, as_json: bool, graph: bool, **layo
     with contextlib.closing(Sampler(name, options, folder=folder)) as sampler:
         sampler.all_threads = True
         end = time.monotonic() + seconds
-        snapshot, left = sampler.sample(), min(seconds * SAMPLES_PER_SECOND, MOST_SAMPLES)
+        snapshot, left = sampler.sample(), min(seconds * SAMPLES_PER_SECOND, ENOUGH_SAMPLES)
         while time.monotonic() < end or left > 0:
             rest = end - time.monotonic()
             time.sleep(min(CHECK_SECONDS, rest) if rest > 0 else CHECK_SECONDS)

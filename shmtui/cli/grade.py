@@ -114,6 +114,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], before: str 
         tuple(map(split_command, producers)), tuple(map(split_command, consumers)),
         split_command(before) if before else (), options=options, initialise=initialise, name=name, budget=budget,
     )  # fmt: skip
+    submission.require_sources()
     jobs = [Job(" + ".join(dict.fromkeys((*producers, *consumers))), submission)]
     if folder is not None:
         jobs = students(folder, submission)

@@ -35,7 +35,7 @@ _options = stacked(
                  help="Items per second of each producer, or max."),
     click.option("--consume-rate", type=RATE, default="0.5", show_default=True,
                  help="Items per second of each consumer, or max."),
-    click.option("--semaphores", type=click.Choice([k.value for k in SemaphoreKind]),
+    click.option("--semaphores", type=click.Choice(["embedded", "named"]),
                  default="embedded", show_default=True,
                  help="Inside the segment (sem_init) or beside it (sem_open)."),
     click.option("--mode", type=MODE, default="0600", show_default=True,

@@ -86,7 +86,7 @@ def slept_since(process: Process) -> bool:
 
 def asleep_elsewhere(process: Process) -> bool:
     """Whether a foreign process is asleep in a call that is no wait for anything of the segment."""
-    elsewhere = process.state is ProcessState.PACING and not (process.waits or process.sleeps_on)
+    elsewhere = process.state is ProcessState.ASLEEP and not (process.waits or process.sleeps_on)
     return process.origin is not Origin.WORKER and elsewhere
 
 

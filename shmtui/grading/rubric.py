@@ -95,7 +95,7 @@ class _Table:
             raise _WrongError(text.format(name=self._name, key=key, value=value))
         return value
 
-    def positive(self, key: str, default: float, most: float) -> Any:
+    def number(self, key: str, default: float, most: float) -> Any:
         """A number from 0 to ``most``."""
         value = self.take(key, (int, float), default)
         if not 0 <= value <= most:
@@ -134,8 +134,8 @@ def _rubric(record: dict[str, Any]) -> Rubric:
         tuple(programs.take("producer", list, [])), tuple(programs.take("consumer", list, [])),
         tuple(programs.take("before", list, [])), programs.take("build", str, ""), tuple(programs.take("flags", list, [])),
         programs.take("initialise", bool, False), programs.take("name", str, ""),
-        int(trials.positive("items", 6, 100)), trials.bytes("memory", "1G"),
-        int(trials.positive("processes", 256, 10_000)), trials.bytes("disk", "128M"), weights,
+        int(trials.number("items", 6, 100)), trials.bytes("memory", "1G"),
+        int(trials.number("processes", 256, 10_000)), trials.bytes("disk", "128M"), weights,
     )  # fmt: skip
     for table in (programs, trials, top):
         table.end()
@@ -147,9 +147,9 @@ def _rubric(record: dict[str, Any]) -> Rubric:
 def _weight(name: str, given: Any) -> Weight:
     table = _Table(f"checks.{name}", given if isinstance(given, dict) else {"points": given})
     weight = Weight(
-        table.positive("points", 0, _MOST_POINTS), table.take("required", bool, False),
+        table.number("points", 0, _MOST_POINTS), table.take("required", bool, False),
         table.take("demand", str, "between"), _pattern(table, "produced"), _pattern(table, "consumed"),
-        table.bytes("most", "0") if name == "memory" else table.positive("most", 0, 1e6),
+        table.bytes("most", "0") if name == "memory" else table.number("most", 0, 1e6),
     )  # fmt: skip
     table.end()
     if weight.demand not in _DEMANDS:

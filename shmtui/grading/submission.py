@@ -69,6 +69,14 @@ class Submission(msgspec.Struct, frozen=True):
     name: str | None = None
     budget: float = 30.0
 
+    def require_sources(self) -> None:
+        """ShmtuiError: a source that the commands name is not there: there is nothing to judge."""
+        before = (self.before,) if self.before else ()
+        for source, *_arguments in (*self.producers, *self.consumers, *before):
+            if Path(source).suffix in _COMPILERS and not Path(source).is_file():
+                text = _("there is no file {source}: name a source, or a program that runs")
+                raise ShmtuiError(text.format(source=source))
+
 
 def grade(inside: Inside, submission: Submission, rubric: Rubric,
           send: Callable[[Any], None]) -> None:  # fmt: skip

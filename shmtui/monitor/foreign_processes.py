@@ -44,7 +44,7 @@ from shmtui.snapshot import Access, Origin, Process, ProcessState
 
 _NARROW: Final = 32
 """Bits of a 32-bit program."""
-_AWAKE: Final = {ProcessState.RUNNING, ProcessState.PACING}
+_AWAKE: Final = {ProcessState.RUNNING, ProcessState.ASLEEP}
 """States of a process that waits for nothing of the segment."""
 _SENT_FOR_WORK: Final = sum(
     1 << (number - 1)

@@ -40,7 +40,7 @@ def foreign_state(letter: str, blocked: bool, *, held: bool = False) -> ProcessS
         return ProcessState.ENDED
     if blocked:
         return ProcessState.BLOCKED
-    return ProcessState.RUNNING if letter == "R" else ProcessState.PACING
+    return ProcessState.RUNNING if letter == "R" else ProcessState.ASLEEP
 
 
 def access_of(use: FileUse) -> Access:

@@ -7,26 +7,23 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError, shortages_told
-from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.control_reader import in_flight, permits_held, totals
-from shmtui.monitor.counted_waits import with_counted_waits
-from shmtui.monitor.older_segments import unlinked_mappings
 from shmtui.monitor.open_segment import OpenSegment
 from shmtui.monitor.ring_reader import RingReader
+from shmtui.monitor.snapshot_limits import SnapshotLimits
 from shmtui.monitor.snapshot_parts import (
     counted_throughput,
     file_access,
     layout_info,
     ring_occupancy,
     segment_info,
-    threads_unread,
 )
 from shmtui.monitor.sync_objects import named_semaphore, sync_objects
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
 from shmtui.procfs.identity import alive
 from shmtui.procfs.namespaces import require_proc
-from shmtui.shm.control_format import Flags, control_name
+from shmtui.shm.control_format import Flags
 from shmtui.shm.control_records import ControlHeader
 from shmtui.shm.item_counts import Audit, Throughput
 from shmtui.shm.layout import Layout
@@ -35,7 +32,7 @@ from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.shm.segment_info import LayoutInfo, LayoutSource, SegmentInfo, SemaphoreState
 from shmtui.shm.segment_reader import SegmentStatus, Span
 from shmtui.shm.value import checksum_of
-from shmtui.snapshot import EMPTY, Access, Health, Process, Snapshot
+from shmtui.snapshot import EMPTY, Health, Process, Snapshot
 
 if TYPE_CHECKING:
     from shmtui.monitor.exact_counter import ExactCounter
@@ -80,6 +77,7 @@ class Sampler:
         self._folder = folder
         self._clock = clock
         self._likely = likely
+        self._limits = SnapshotLimits(name)
         self._history: deque[Snapshot] = deque()
         self._health = Health()
         self._stored: tuple[object, ...] = ()
@@ -89,8 +87,6 @@ class Sampler:
         self._follow_after_ns = 0
         self._creator_checked_ns = 0
         self._creator_runs = False
-        self._asked_ns = 0
-        self._elsewhere: bool | None = None
         self._mutex_free_ns: int | None = None
         self._exact: ExactCounter | None = None
         require_proc()
@@ -329,7 +325,7 @@ class Sampler:
             guests=header is not None and bool(header.flags & Flags.GUESTS),
             uptime=self._uptime(header),
         )
-        return self._with_sight(snapshot, thorough=thorough)
+        return self._limits.noted(snapshot, self._segment, thorough=thorough)
 
     def _raw(self, status: SegmentStatus, now_ns: int, *, thorough: bool) -> Snapshot:
         resolved, table = self._segment.resolved, self._segment.processes
@@ -349,7 +345,7 @@ class Sampler:
             processes=table.read((), now_ns, file_access(status), thorough=thorough),
             exact=None if self._exact is None else self._exact.now,
         )
-        return self._with_sight(snapshot, thorough=thorough)
+        return self._limits.noted(snapshot, self._segment, thorough=thorough)
 
     def _kept(self, part: Part) -> Part:
         """``part``, or the one of the sample before where it is equal: an exporter keeps a dozen samples
@@ -359,70 +355,6 @@ class Sampler:
             self._parts[type(part)] = part
         kept: Part = self._parts[type(part)]
         return kept
-
-    def _with_sight(self, snapshot: Snapshot, *, thorough: bool) -> Snapshot:
-        """The snapshot with what cannot be seen of its processes, and what is assumed of them.
-
-        Where nobody in the machine may write to the segment, who cannot be seen takes no part.
-        Where somebody may, and none that is seen, he is unseen, whatever /proc shows.
-        """
-        table, elsewhere = self._segment.processes, self._anybody_else(snapshot, thorough=thorough)
-        note = self._segment.reader.note
-        unseen, limits = table.unseen, [*self._limits(), *([note] if note else [])]
-        limits += threads_unread(snapshot)
-        if elsewhere is False:
-            limits = [limit for limit in limits if limit not in unseen.limits]
-        if snapshot.segment.size_mapped:
-            limits.append(
-                _(
-                    "there is no file to read: only what processes map is seen, and a page that none of "
-                    "them has touched shows as zeros"
-                )
-            )
-        if elsewhere:
-            limits.append(
-                _(
-                    "a process that cannot be seen from here has {name} open for writing: run "
-                    "shmtui as root, outside the container"
-                ).format(name=self._name)
-            )
-        processes, counted = with_counted_waits(
-            snapshot.processes, table.waits_hidden, snapshot.semaphores
-        )
-        assumptions = [] if elsewhere is False else list(unseen.assumptions)
-        if counted:
-            text = _("what PID {pids} waits on follows from the waiter counts alone")
-            assumptions.append(text.format(pids=", ".join(map(str, counted))))
-        return replace(
-            snapshot,
-            processes=processes,
-            waits_counted=counted,
-            older_users=self._older_users(snapshot),
-            elsewhere=elsewhere,
-            unseen=elsewhere is not False and (unseen.may_take_part or bool(elsewhere)),
-            unseen_pids=unseen.writers if elsewhere is None and unseen.all_listed else (),
-            waits_hidden=table.waits_hidden,
-            assumptions=tuple(assumptions),
-            limits=tuple(limits),
-        )
-
-    def _older_users(self, snapshot: Snapshot) -> tuple[str, ...]:
-        """As `Snapshot.older_users`."""
-        reader = self._segment.reader
-        if reader.semaphore or snapshot.segment.unlinked or snapshot.segment.replaced:
-            return ()
-        return unlinked_mappings.users(self._name, reader.identity, reader.folder)
-
-    def _anybody_else(self, snapshot: Snapshot, *, thorough: bool) -> bool | None:
-        """As `Snapshot.elsewhere`; the kernel is asked five times a second at the most."""
-        if any(p.alive and (p.access is not Access.READ or p.besides) for p in snapshot.processes):
-            self._asked_ns = 0
-            return None
-        now_ns = snapshot.monotonic_ns
-        if thorough or now_ns - self._asked_ns >= DIAGNOSE_NS:
-            self._asked_ns = now_ns
-            self._elsewhere = self._segment.anybody_writes()
-        return self._elsewhere
 
     def _follow(self, status: SegmentStatus) -> SegmentStatus:
         """Open the name anew, for the file that has it now or the size that it has got; keep what is
@@ -439,13 +371,6 @@ class Sampler:
         self._segment, self._mutex_free_ns = opened, None
         self.count_exactly(on=counting)
         return opened.reader.status()
-
-    def _limits(self) -> tuple[str, ...]:
-        limits, doubt = self._segment.processes.limits, self._segment.control.doubt
-        if not doubt:
-            return limits
-        text = _("its control block {control} is not used: {why}")
-        return (*limits, text.format(control=control_name(self._name), why=doubt))
 
     def _supervised(self, header: ControlHeader | None, now_ns: int) -> bool:
         """Whether the shmtui that made the buffer still runs; /proc is read for it now and then."""

@@ -1,4 +1,4 @@
-"""Carries out a repair: lock, diagnose again, stop the participants, plan again, write, watch.
+"""Carries out a repair, or undoes it: lock, diagnose again, stop the participants, plan again, write, watch.
 
 Nothing is written before the segment is locked against a second repair, the findings are found
 again, every participant is stopped, and a new plan, made from what is there then, does what was

@@ -132,7 +132,7 @@ def _clean_up(options: RunOptions, buffer: OwnedBuffer) -> None:
     """Unlink a run's buffer, or keep it if asked to, and say so where it matters."""
     if options.keep:
         buffer.control.keep()
-        text = _("kept {name}: look at it with shmtui stat, remove it with shmtui rm")
+        text = _("kept {name}: shmtui stat {name} shows it, shmtui rm {name} removes it")
         note(text.format(name=buffer.name))
         return
     users = mapped_by(buffer.identity)

@@ -122,7 +122,7 @@ def require_free_name(name: str) -> None:
 def _in_use(name: str) -> NameInUseError:
     text = _(
         "{name} is in use: look at it with shmtui attach {name}, choose another NAME, or "
-        "remove it with shmtui rm"
+        "remove it with shmtui rm {name}"
     )
     return NameInUseError(text.format(name=name))
 

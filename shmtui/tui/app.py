@@ -38,7 +38,8 @@ from shmtui.tui.dashboard_state import Dashboard
 from shmtui.tui.frames import Frames
 from shmtui.tui.glyphs import choose
 from shmtui.tui.kept_results import bound_kept_results
-from shmtui.tui.keys import KEYS, available, why_off
+from shmtui.tui.key_availability import available, why_off
+from shmtui.tui.keys import KEYS
 from shmtui.tui.main_screen import MainScreen
 from shmtui.tui.other_keys import OTHER_KEYS
 from shmtui.tui.spans import wrapped

@@ -145,11 +145,12 @@ def _usual(key: Key) -> list[str]:
 def spoken(key: str) -> str:
     """A key as people write it.
 
-    >>> spoken("number_sign"), spoken("escape"), spoken("ctrl+k")
-    ('#', 'esc', 'ctrl+k')
+    >>> spoken("number_sign"), spoken("escape"), spoken("ctrl+k"), spoken("tab"), spoken("space")
+    ('#', 'esc', 'ctrl+k', 'tab', 'space')
     """
-    if key in SPOKEN:
-        return SPOKEN[key]
+    # Unicode has a control character by the names of some of them, such as tab and delete.
+    if key in SPOKEN or key in _NAMED:
+        return SPOKEN.get(key, key)
     back = {short: long for long, short in _SHORTER.items()}.get(key, key)
     for name in (back, back.replace("_", " "), back.replace("_", "-")):
         try:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from shmtui.i18n import _
 from shmtui.lessons.lesson import Leave, Lesson
 from shmtui.lessons.lesson_texts import lesson_beside
-from shmtui.tui.keys import why_off
+from shmtui.tui.key_availability import why_off
 
 if TYPE_CHECKING:
     from shmtui.tui.app import DashboardApp

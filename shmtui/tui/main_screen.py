@@ -192,7 +192,7 @@ class MainScreen(DirectScreen):
         if covered != self._covered:
             # The keys that scroll go to what is on show.
             self._covered = covered
-            self._focus(covered or ("bytes" if self._raw else "processes"))
+            self._focus(covered or self._maximised or ("bytes" if self._raw else "processes"))
 
     def _put(self, boxes: "Mapping[str, Region]") -> None:
         for name, panel in self._panels.items():
@@ -227,7 +227,7 @@ class MainScreen(DirectScreen):
         self._put(boxes)
         if first or covered != self._covered:
             self._covered = covered
-            self._focus(covered or "steps")
+            self._focus(covered or self._maximised or "steps")
 
     def _covering(self, view: ViewModel) -> str | None:
         """What lies over all panels, where anything does."""
@@ -378,7 +378,12 @@ class MainScreen(DirectScreen):
             self._maximise(None)
 
     def go_to_panel(self, name: str) -> None:
-        """Focus a panel; one that has no room here comes up maximised."""
+        """Focus a panel; one that has no room here comes up maximised. A lesson over all panels leaves
+        them room.
+        """
+        if self._lesson_covers:
+            self._lesson_small = True
+            self.place_again()
         if self._held:
             name = _IN_PLACE.get(name, name)
         if self._view.stepped is not None and name == "throughput":

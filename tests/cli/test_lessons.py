@@ -236,6 +236,22 @@ def test_a_dialog_leaves_the_lesson_in_view(columns: int, rows: int) -> None:
         assert terminal.wait() == 0
 
 
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (50, 20)])
+def test_a_finding_opens_from_a_lesson_over_all_panels(columns: int, rows: int) -> None:
+    """By the keys that the text says: the panel comes into view, the finding opens, and q closes it alone."""
+    with Terminal("lab", "swapped-waits", columns=columns, rows=rows) as terminal:
+        terminal.wait_for("critical: wrong-order", deadline=LONG)
+        assert "╭─ 5 Events" not in terminal.wait_for("╭─ n Lesson")
+        terminal.press("5")
+        terminal.wait_for("╭─ 5 Events")
+        terminal.press("enter")
+        terminal.wait_for("Evidence")
+        terminal.press("q")
+        terminal.wait_for(lambda text: "Evidence" not in text and "n Lesson" in text, "it closes")
+        terminal.press("q")
+        assert terminal.wait() == 0
+
+
 def test_the_two_programs_hang_in_python_too(tmp_path: Path) -> None:
     """Where no compiler is: the same findings, and the same way out."""
     path = f"{tmp_path}:/usr/bin/nothing"

@@ -55,6 +55,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
         ((*RUN, "--consume-rate", "-1"), "rate"),
         ((*RUN, "--produce-rate", "1e999"), "rate"),
         ((*RUN, "--semaphores", "sysv"), "sysv"),
+        ((*RUN, "--semaphores", "system-v"), "system-v"),
         ((*RUN, "--mode", "0999"), "mode"),
         ((*RUN, "--mode", "01777"), "mode"),
         (("run", "--headless", "--duration", "0"), "time"),
@@ -70,6 +71,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
         (("rm", "shmtui-test-missing"), "shmtui-test-missing"),
         (("rm", "a/b"), "slash"),
         (("completion", "tcsh"), "tcsh"),
+        (("grade", "--producer", "missing.c"), "no file missing.c"),
     ],
     ids=lambda value: " ".join(value)[-40:] if isinstance(value, tuple) else "",
 )

@@ -252,7 +252,7 @@ def ours(one: Snapshot) -> Snapshot:
 
 def peer(pid: int, role: Role, on: SemaphoreRole | None) -> Process:
     """A foreign process, blocked or not."""
-    state = ProcessState.BLOCKED if on else ProcessState.PACING
+    state = ProcessState.BLOCKED if on else ProcessState.ASLEEP
     return Process(
         pid, f"p{pid}", role, state, blocked_on=on, waits=(on,) if on else (), wakeable=True
     )

@@ -91,7 +91,7 @@ def test_programs_that_shmtui_started(name: str, gcc: Compiler) -> None:
         for word in (side, str(build(gcc, program, name)))
     ]
     with Terminal("run", name, *commands, columns=130, rows=44) as terminal:
-        terminal.wait_for(lambda text: re.search(r"└ produtor +\S+ (pacing|blocked)", text))
+        terminal.wait_for(lambda text: re.search(r"└ produtor +\S+ (asleep|blocked)", text))
         terminal.press("down", "space")
         terminal.wait_for(lambda text: re.search(r"└ produtor +\S+ paused", text), "it is paused")
         terminal.press("q")

@@ -240,7 +240,7 @@ def test_one_that_no_signal_stops_is_named(gcc: Compiler) -> None:
         poll(lambda: letter(process.pid) == "D", "it waits for its child")
         started = start_time(process.pid)
         assert started is not None
-        its = Process(process.pid, "vforks", Role.UNKNOWN, ProcessState.PACING, start_time=started)
+        its = Process(process.pid, "vforks", Role.UNKNOWN, ProcessState.ASLEEP, start_time=started)
         with ResumeGuard() as guard, ProcessStopper(guard) as stopper:
             refusal = stopper.stop_participants(replace(EMPTY, processes=(its,)))
         assert refusal is not None

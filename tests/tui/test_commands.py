@@ -42,7 +42,7 @@ from tests.tui.records import process
 from tests.waiting import poll
 
 PRODUCER, CONSUMER = Role.PRODUCER, Role.CONSUMER
-WORKING = {ProcessState.RUNNING, ProcessState.PACING, ProcessState.BLOCKED}
+WORKING = {ProcessState.RUNNING, ProcessState.PACING, ProcessState.ASLEEP, ProcessState.BLOCKED}
 
 
 def working(process: Process) -> bool:
@@ -217,7 +217,7 @@ async def test_s_steps_a_program_of_the_users(make_buffer: MakeBuffer, gcc: Comp
     with running(buffer) as run:
         pid = run.supervisor.start_program(PRODUCER, (str(produce),))
         async with run.app.run_test(size=(80, 24)) as pilot:
-            await run.until(pid, lambda p: p.state is ProcessState.PACING, "it has begun")
+            await run.until(pid, lambda p: p.state is ProcessState.ASLEEP, "it has begun")
             await pilot.press("down", "s")
             await run.until(pid, lambda p: p.state is ProcessState.STEPPING, "it is held")
             assert "sem_wait(empty)" in panel_text(run.app, "programs")

@@ -19,7 +19,7 @@ from shmtui.snapshot import ProcessState
 from shmtui.tui.draw import ring
 from shmtui.tui.draw import ring_strip as strip
 from shmtui.tui.draw.graph import graph_lines
-from shmtui.tui.draw.keys import folded, help_lines, key_bar
+from shmtui.tui.draw.keys import folded, help_lines, key_bar, list_help
 from shmtui.tui.draw.processes import header_line, protocol_lines, row_line
 from shmtui.tui.draw.ring_slots import GRID_MOST
 from shmtui.tui.draw.ring_strip import mark_line
@@ -244,6 +244,15 @@ def test_waiters_are_named() -> None:
     assert "2 waiting ← consumer 2 +1" in text
 
 
+def test_that_waiters_are_private_is_not_cut() -> None:
+    """Where there is little room, the word that goes is *waiting*."""
+    semaphores = {**snapshot().semaphores, SemaphoreRole.FULL: SemaphoreState(0, 2, False)}
+    text = [semaphore_lines(snapshot(semaphores=semaphores), True, w, 8, UNICODE) for w in (60, 36)]
+    wide, narrow = ("\n".join(map(plain, rows)) for rows in text)
+    assert "2 waiting (private!)" in wide
+    assert "2 (private!)" in narrow
+
+
 def permits_text(settled: bool, **changes: Any) -> str:
     """The semaphores of a buffer that differs by ``changes``."""
     rows = semaphore_lines(snapshot(**changes), settled, 60, 8, UNICODE)
@@ -285,6 +294,12 @@ def test_help_lists_every_binding() -> None:
     for key in KEYS:
         assert key.help in text
         assert key.shown in text
+
+
+def test_help_names_keys_by_what_can_be_printed() -> None:
+    """Unicode has control characters by the names tab and delete: one of them would move the cursor."""
+    text = "".join(plain(row) for row in (*help_lines(ViewModel()), *list_help(ViewModel())))
+    assert text.isprintable()
 
 
 @pytest.mark.parametrize("width", [32, 46, 72, 200])

@@ -110,7 +110,7 @@ def _may_count_itself(p: Process, role: SemaphoreRole, *, unmoved: bool) -> int:
     if p.catches_signals or p.threads_read is not None:
         # A wait counts on while a handler sleeps; who was not looked at may wait.
         return (p.threads or 1) - p.waits.count(role)
-    resting = unmoved or p.state is ProcessState.PACING
+    resting = unmoved or p.state is ProcessState.ASLEEP
     going = p.letter not in {"S", "T", ""} or not resting
     threads = (p.threads or 1) - p.waits.count(role)
     return threads if going else 0

@@ -10,7 +10,8 @@ from shmtui.i18n import N_, _
 from shmtui.snapshot import ProcessState
 from shmtui.tui.chosen_keys import spoken
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.keys import MOUSE, Key, available
+from shmtui.tui.key_availability import available
+from shmtui.tui.keys import MOUSE, Key
 from shmtui.tui.object_rows import Change
 from shmtui.tui.other_keys import DIALOG, LIST, ROWS
 from shmtui.tui.spans import Line, Span, line, width_of, wrapped
@@ -118,7 +119,7 @@ _STATES = {
         "good",
     ),
     ProcessState.POLLING: (N_("polling: sleeps for short times, in a ring without a lock"), "good"),
-    ProcessState.ASLEEP: (N_("asleep: did not run, in a ring without a lock"), "muted"),
+    ProcessState.ASLEEP: (N_("asleep, and not on anything of this segment"), "muted"),
 }
 
 

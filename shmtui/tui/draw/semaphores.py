@@ -174,7 +174,8 @@ def _waiters(
             text = line((head, "bad"), (f" {glyphs.left} ", "muted"), (who, "accent"), *tail)
             if width_of(text) <= room:
                 return text
-    return glyphs.clip_line(line((heads[0], "bad"), *tail), room)
+    counts = [line((head, "bad"), *tail) for head in heads]
+    return glyphs.clip_line(next((c for c in counts if width_of(c) <= room), counts[-1]), room)
 
 
 _KINDS = {

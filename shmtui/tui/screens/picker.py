@@ -16,7 +16,7 @@ from shmtui.report.object_cells import shown_name, why_not
 from shmtui.session.opener import Attachment, SegmentOpener
 from shmtui.tui.draw.keys import folded, list_help
 from shmtui.tui.draw.object_columns import COLUMNS
-from shmtui.tui.keys import not_in_browser
+from shmtui.tui.key_availability import not_in_browser
 from shmtui.tui.object_rows import GroupRow, ListChoices
 from shmtui.tui.screens.columns import ColumnsScreen, TableColumns
 from shmtui.tui.screens.holders import HoldersScreen
