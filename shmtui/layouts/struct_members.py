@@ -5,6 +5,7 @@ that of a header which :mod:`shmtui.layouts.compiler` compiled.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -17,6 +18,8 @@ SYNC_TYPES: Final = frozenset(kind.value for kind in SyncKind)
 
 ELEMENTS: Final = 64
 """Sync objects of an array that are listed; a lock for each slot of a long ring would be too many."""
+MOST_SYNC: Final = 1024
+"""Sync objects of a struct that are listed, those in arrays within arrays too."""
 
 
 class Element(msgspec.Struct, frozen=True):
@@ -26,6 +29,8 @@ class Element(msgspec.Struct, frozen=True):
     shape: Shape
     system: str = ""
     """One of `SYNC_TYPES`, or empty."""
+    members: tuple["Member", ...] = ()
+    """Of a struct that holds sync objects: those of the array's first element."""
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -71,14 +76,23 @@ class Struct(msgspec.Struct, frozen=True):
     """Of a struct within another one: the sync objects of the other one that are none of its own."""
 
 
-def sync_members(members: Iterable[Member], prefix: str = "") -> Iterator[SyncMember]:
-    """The sync objects among the members, at any depth, by their paths in the struct."""
+def sync_members(members: Iterable[Member]) -> Iterator[SyncMember]:
+    """The sync objects among the members, at any depth and in the elements of arrays, by their paths in the
+    struct: `MOST_SYNC` of them.
+    """
+    return islice(_sync(members), MOST_SYNC)
+
+
+def _sync(members: Iterable[Member], prefix: str = "", shift: int = 0) -> Iterator[SyncMember]:
     for member in members:
-        path = prefix + member.name
+        path, element, start = prefix + member.name, member.element, member.offset + shift
         if member.system:
-            yield SyncMember(path, SyncKind(member.system), member.offset, member.declared)
-        elif member.element is not None and member.element.system:
-            kind = SyncKind(member.element.system)
+            yield SyncMember(path, SyncKind(member.system), start, member.declared)
+        elif element is not None and (element.system or element.members):
+            kind = SyncKind(element.system) if element.system else None
+            size = element.shape.size if kind is None else SYNC_SIZES[kind]
             for index in range(min(member.length or 0, ELEMENTS)):
-                yield SyncMember(f"{path}[{index}]", kind, member.offset + index * SYNC_SIZES[kind])
-        yield from sync_members(member.members, path + ".")
+                if kind is not None:
+                    yield SyncMember(f"{path}[{index}]", kind, start + index * size)
+                yield from _sync(element.members, f"{path}[{index}].", shift + index * size)
+        yield from _sync(member.members, path + ".", shift)

@@ -93,6 +93,11 @@ class SyncMember(msgspec.Struct, frozen=True):
     declared: str = ""
     """The class of a library that it is declared as, around its type in C."""
 
+    @property
+    def in_an_element(self) -> bool:
+        """Whether it is a member of an array's element."""
+        return "]." in self.name
+
     def contains(self, offset: int) -> bool:
         """Whether a futex word at that byte of the segment is one of its own: of a semaphore it is
         the first word, its value.
