@@ -97,20 +97,18 @@ def undecided(history: History) -> Iterator[str]:
         return
     yield from _let_several_in(history)
     yield from left_behind(history)
-    if history.items_moved and history.unmoved_ns() < AT_REST_NS:
+    still = history.flow_unmoved_ns >= min(AT_REST_NS, history.watched_ns)
+    if history.items_moved and not still:
         yield from _missing_in_flow(history)
         yield from _unfitting_in_flow(history)
         return
     yield from standing_still(history)
     yield from ceased(history)
-    yield from _at_rest(history)
-    yield from _left_to_others(history)
-    if history.lasted_ns(mutex_taken) >= min(AT_REST_NS, history.watched_ns):
-        yield _("mutex was 0 in {count} samples, up to the last; {way}").format(
-            count=history.agreeing(mutex_taken), way=_way_on(history)
-        )
-    if _nothing_moved(history):
-        yield from _hidden_at_rest(now)
+    if still and not history.workers_only:
+        yield from _at_rest(history)
+        yield from _left_to_others(history)
+    yield from _lock_kept(history)
+    yield from _hidden_at_rest(now) if still else ()
 
 
 def _unknown_members(now: Snapshot) -> Iterator[str]:
@@ -175,7 +173,7 @@ def _of_conditions(history: History) -> Iterator[str]:
 def _nobody_posts(history: History, waited: Iterable[str], others: Sequence[Process]) -> str:
     """That all wait for these, and only ``others`` could post, who were not seen to."""
     return _(
-        "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it and goes on "
+        "no item moved, all that wait do so for {semaphore}, and nobody was seen who posts it and goes on "
         "by itself: unless it comes from {who}, they wait for ever; {way}"
     ).format(
         semaphore=", ".join(waited), who=names(others) or _("another process"), way=_way_on(history)
@@ -195,6 +193,14 @@ def _nothing_moved(history: History) -> bool:
     return history.unmoved_ns() >= min(AT_REST_NS, history.watched_ns)
 
 
+def _lock_kept(history: History) -> Iterator[str]:
+    """Mutex was 0 all the while."""
+    if history.lasted_ns(mutex_taken) >= min(AT_REST_NS, history.watched_ns):
+        yield _("mutex was 0 in {count} samples, up to the last; {way}").format(
+            count=history.agreeing(mutex_taken), way=_way_on(history)
+        )
+
+
 def _left_to_others(history: History) -> Iterator[str]:
     """All that wait do so for permits that are not there, and nobody is known who posts them: there
     is no other process, or those that there are sleep elsewhere and were never seen to. They may be
@@ -203,8 +209,8 @@ def _left_to_others(history: History) -> Iterator[str]:
     """
     crew = living(history.now)
     waited = {role for p in crew for role in p.waits}
-    if history.workers_only or not _nothing_moved(history):
-        return
+    if history.lasted_ns(mutex_taken) < history.flow_unmoved_ns:
+        waited -= {SemaphoreRole.MUTEX}  # Then it was free meanwhile.
     if not waited:
         yield from _may_be_polled(history, crew)
         return
@@ -228,7 +234,7 @@ def _may_be_polled(history: History, crew: Sequence[Process]) -> Iterator[str]:
     for role, poster in POSTERS.items():
         if awake and history.value(role) == 0 and all(p.role is not poster for p in awake):
             yield _(
-                "nothing moved, {semaphore} is 0, and nobody was seen who posts it: if one looks for it again "
+                "no item moved, {semaphore} is 0, and nobody was seen who posts it: if one looks for it again "
                 "and again ({who}), that may never end; {way}"
             ).format(semaphore=role, who=names(awake), way=_way_on(history))
 
@@ -245,21 +251,26 @@ def _let_several_in(history: History) -> Iterator[str]:
 
 
 def _at_rest(history: History) -> Iterator[str]:
-    """Nothing moved, and not all permits are seen, so that it is not known why."""
+    """No item moved, and not all permits are seen, so that it is not known why."""
     crew = living(history.now)
-    if history.workers_only or not crew or not _nothing_moved(history):
+    if not crew:
         return
     stopped = list(_stopped(crew))
     yield from stopped
     if stopped:
         return
-    in_hand = sum(p.waits.count(SemaphoreRole.MUTEX) for p in crew)
+    start = history.now.monotonic_ns - history.flow_unmoved_ns
+    in_hand = max(
+        sum(p.waits.count(SemaphoreRole.MUTEX) for p in living(s))
+        for s in history.snapshots
+        if s.monotonic_ns >= start
+    )
     missing = (deficit_of(history.now) or 0) - in_hand
     if missing > 0:
         yield ngettext(
-            "nothing moved, and {count} permit is in neither empty nor full: a process keeps it, or it "
+            "no item moved, and {count} permit is in neither empty nor full: a process keeps it, or it "
             "is lost; {way}",
-            "nothing moved, and {count} permits are in neither empty nor full: processes keep them, or "
+            "no item moved, and {count} permits are in neither empty nor full: processes keep them, or "
             "they are lost; {way}",
             missing,
         ).format(count=missing, way=_way_on(history))

@@ -883,6 +883,25 @@ def test_nothing_has_moved_for_a_while() -> None:
     assert any("mutex was 0" in line for line in diagnose([*early, *taken]).undecided)
 
 
+@pytest.mark.parametrize("moved_before", [False, True])
+def test_a_lock_that_goes_round_is_no_flow(*, moved_before: bool) -> None:
+    """A third process takes the lock and gives it back all the time, and the two wait for good."""
+    waits = peer(1, Role.CONSUMER, FULL)
+    other = replace(peer(2, Role.UNKNOWN, None), goes_on=True)
+
+    def at(tenths: int, out: int = 0) -> Snapshot:
+        one = shown(0, tenths % 2, 5, 0, waits, other)
+        return replace(one, in_=out, out=out, monotonic_ns=tenths * 10**8)
+
+    early = [at(n, n) for n in range(5)] if moved_before else []
+    assert any("wait for ever" in u for u in diagnose([*early, *map(at, range(5, 35))]).undecided)
+    lost = [
+        replace(s, semaphores=s.semaphores | {EMPTY_: SemaphoreState(3, 0, True)})
+        for s in map(at, range(5, 35))
+    ]
+    assert any("2 permits are in neither" in u for u in diagnose([*early, *lost]).undecided)
+
+
 # -- what the zoo of healthy programs taught ------------------------------------------------------
 
 

@@ -344,7 +344,8 @@ ILLS: Final = (
     "faults_inside", "cancelled_inside", "vforks_inside", "lets_go_inside", "forks_and_posts_twice", "ignores_trywait",
     "handler_locks", "ignores_timeout", "ignores_interruption", "never_waits_for_items", "never_waits_for_room",
     "indices_stand_still", "one_index_stands_still", "two_may_enter", "one_item_more", "second_initialises",
-    "initialised_in_flight", "shrunk", "consumer_copied", "spins_on_memory", "two_generations",
+    "initialised_in_flight", "shrunk", "consumer_copied", "spins_on_memory", "two_generations", "waits_in_turns",
+    "lock_goes_round", "looked_at", "gives_way",
 )  # fmt: skip
 
 
