@@ -902,6 +902,25 @@ def test_a_lock_that_goes_round_is_no_flow(*, moved_before: bool) -> None:
     assert any("2 permits are in neither" in u for u in diagnose([*early, *lost]).undecided)
 
 
+@pytest.mark.parametrize(
+    ("count", "role", "told"),
+    [
+        (5, Role.UNKNOWN, "no consumer was seen"),
+        (0, Role.UNKNOWN, "no producer was seen"),
+        (5, Role.CONSUMER, ""),
+        (2, Role.UNKNOWN, ""),
+    ],
+)
+def test_one_lock_and_a_count(count: int, role: Role, told: str) -> None:
+    """A ring that is full while one polls it, and nobody is known who takes items out, may be so for good."""
+    one = shown(0, 1, 0, 0, replace(peer(1, role, None), goes_on=True))
+    alone = {MUTEX: one.semaphores[MUTEX]}
+    in_, out = count % 5, 0
+    health = diagnose(looks(replace(one, semaphores=alone, in_=in_, out=out, count=count), 4))
+    assert told in "".join(health.undecided)
+    assert bool(health.undecided) == bool(told)
+
+
 # -- what the zoo of healthy programs taught ------------------------------------------------------
 
 

@@ -443,6 +443,18 @@ def test_a_count_is_no_capacity(start: Start) -> None:
     assert found.layout.slots == 6
 
 
+def test_the_count_of_a_ring_with_one_lock(start: Start) -> None:
+    """Where no semaphore counts its items, what it counts itself tells whether it is full."""
+    header = """\
+#include <semaphore.h>
+typedef struct { sem_t lock; int count, in, out; long items[6]; } Fila;
+"""
+    program = start(header, {"start": "sem_init(&b->lock, 1, 1); b->in = b->count = 2;"}, "-g")
+    layout = resolved(program.name).layout
+    assert layout is not None
+    assert layout.count == (32, "i")
+
+
 def test_a_pool_of_bytes_is_cut_into_items(start: Start) -> None:
     """Its length and its items are said beside the header, or by a member."""
     header = """\

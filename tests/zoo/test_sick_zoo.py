@@ -445,6 +445,19 @@ def test_a_thread_that_waits_for_its_own_lock(
         Path(segment_path(name)).unlink(missing_ok=True)
 
 
+def test_a_full_ring_that_is_only_polled(tmp_path: Path, name: str) -> None:
+    """Its producer waits in turns, each of which moves something: nobody is there to take an item."""
+    program = Compiler(tmp_path).program(Path(__file__).with_name("locks.c"), "-g")
+    process = started(program, Animal("locks", "full_alone"), name)
+    try:
+        said = said_by("check", name, "--for", "3")
+        assert "undecided: no item moved, 8 of 8 slots are full, and no consumer was seen" in said
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        Path(segment_path(name)).unlink(missing_ok=True)
+
+
 def said_by(*words: str) -> str:
     """What a command prints."""
     return run_shmtui(*words).stdout
