@@ -41,9 +41,9 @@ def permits_gone(history: History) -> Iterator[str]:
     missing = (deficit_of(history.now) or 0) - in_hand
     if missing > 0:
         yield ngettext(
-            "no item moved, and {count} permit is in neither empty nor full: a process keeps it, or it "
+            "no item was seen to move, and {count} permit is in neither empty nor full: a process keeps it, or it "
             "is lost; {way}",
-            "no item moved, and {count} permits are in neither empty nor full: processes keep them, or "
+            "no item was seen to move, and {count} permits are in neither empty nor full: processes keep them, or "
             "they are lost; {way}",
             missing,
         ).format(count=missing, way=way_on(history))
@@ -90,7 +90,7 @@ def _may_be_polled(history: History, crew: Sequence[Process]) -> Iterator[str]:
     for role, poster in POSTERS.items():
         if awake and history.value(role) == 0 and all(p.role is not poster for p in awake):
             yield _(
-                "no item moved, {semaphore} is 0, and nobody was seen who posts it: if one looks for it again "
+                "no item was seen to move, {semaphore} is 0, and nobody was seen who posts it: if one looks for it again "
                 "and again ({who}), that may never end; {way}"
             ).format(semaphore=role, who=names(awake), way=way_on(history))
     yield from full_or_empty(history, crew)
@@ -107,7 +107,7 @@ def full_or_empty(history: History, crew: Sequence[Process]) -> Iterator[str]:
     role, poster = (Role.CONSUMER, _("consumer")) if now.count else (Role.PRODUCER, _("producer"))
     if awake and all(p.role is not role for p in awake):
         yield _(
-            "no item moved, {count} of {slots} slots are full, and no {poster} was seen that goes on by itself: if "
+            "no item was seen to move, {count} of {slots} slots are full, and no {poster} was seen that goes on by itself: if "
             "one looks for it again and again ({who}), that may never end; {way}"
         ).format(
             count=now.count, slots=now.layout.slots, poster=poster, who=names(awake),
@@ -118,7 +118,7 @@ def full_or_empty(history: History, crew: Sequence[Process]) -> Iterator[str]:
 def nobody_posts(history: History, waited: Iterable[str], others: Sequence[Process]) -> str:
     """That all wait for these, and only ``others`` could post, who were not seen to."""
     return _(
-        "no item moved, all that wait do so for {semaphore}, and nobody was seen who posts it and goes on "
+        "no item was seen to move, all that wait do so for {semaphore}, and nobody was seen who posts it and goes on "
         "by itself: unless it comes from {who}, they wait for ever; {way}"
     ).format(
         semaphore=", ".join(waited), who=names(others) or _("another process"), way=way_on(history)

@@ -451,7 +451,10 @@ def test_a_full_ring_that_is_only_polled(tmp_path: Path, name: str) -> None:
     process = started(program, Animal("locks", "full_alone"), name)
     try:
         said = said_by("check", name, "--for", "3")
-        assert "undecided: no item moved, 8 of 8 slots are full, and no consumer was seen" in said
+        assert (
+            "undecided: no item was seen to move, 8 of 8 slots are full, and no consumer was seen"
+            in said
+        )
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
