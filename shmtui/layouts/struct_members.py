@@ -17,9 +17,11 @@ SYNC_TYPES: Final = frozenset(kind.value for kind in SyncKind)
 """POSIX types that processes wait on. A C++ or Rust wrapper of one counts as the one it wraps."""
 
 ELEMENTS: Final = 64
-"""Sync objects of an array that are listed; a lock for each slot of a long ring would be too many."""
-MOST_SYNC: Final = 1024
-"""Sync objects of a struct that are listed, those in arrays within arrays too."""
+"""Sync objects of an array whose values are listed; a lock for each slot of a long ring would be too many."""
+NAMED_ELEMENTS: Final = 1024
+"""Those of an array that are known by name: a thread that sleeps on one is no stranger."""
+MOST_SYNC: Final = 4096
+"""Those of a struct that are known, those in arrays within arrays too."""
 
 
 class Element(msgspec.Struct, frozen=True):
@@ -83,16 +85,19 @@ def sync_members(members: Iterable[Member]) -> Iterator[SyncMember]:
     return islice(_sync(members), MOST_SYNC)
 
 
-def _sync(members: Iterable[Member], prefix: str = "", shift: int = 0) -> Iterator[SyncMember]:
+def _sync(
+    members: Iterable[Member], prefix: str = "", shift: int = 0, *, listed: bool = True
+) -> Iterator[SyncMember]:
     for member in members:
         path, element, start = prefix + member.name, member.element, member.offset + shift
         if member.system:
-            yield SyncMember(path, SyncKind(member.system), start, member.declared)
+            yield SyncMember(path, SyncKind(member.system), start, member.declared, listed)
         elif element is not None and (element.system or element.members):
             kind = SyncKind(element.system) if element.system else None
             size = element.shape.size if kind is None else SYNC_SIZES[kind]
-            for index in range(min(member.length or 0, ELEMENTS)):
+            for index in range(min(member.length or 0, NAMED_ELEMENTS)):
+                own, at, first = f"{path}[{index}]", index * size, listed and index < ELEMENTS
                 if kind is not None:
-                    yield SyncMember(f"{path}[{index}]", kind, start + index * size)
-                yield from _sync(element.members, f"{path}[{index}].", shift + index * size)
-        yield from _sync(member.members, path + ".", shift)
+                    yield SyncMember(own, kind, start + at, listed=first)
+                yield from _sync(element.members, own + ".", shift + at, listed=first)
+        yield from _sync(member.members, path + ".", shift, listed=listed)

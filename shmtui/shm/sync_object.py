@@ -92,6 +92,8 @@ class SyncMember(msgspec.Struct, frozen=True):
     """Byte of the segment."""
     declared: str = ""
     """The class of a library that it is declared as, around its type in C."""
+    listed: bool = True
+    """Whether its value is read: of a long array that of the first elements is."""
 
     @property
     def in_an_element(self) -> bool:

@@ -68,6 +68,18 @@ typedef struct { sem_t mutex; int in, out; int items[4]; struct { backend procs[
     }  # fmt: skip
 
 
+def test_a_long_array_of_locks_is_known_and_not_all_listed(tmp_path: Path) -> None:
+    """One waits on the last of them: that is no other struct. The values of the first are shown."""
+    text = """\
+#include <semaphore.h>
+typedef struct { int slot; sem_t wake; } backend;
+typedef struct { backend procs[100]; sem_t mutex; int in, out; int items[4]; } pool;
+"""
+    found = layout(choose_struct(read(tmp_path, text), "pool", 0, {})).sync
+    assert {"procs[99].wake", "mutex"} <= {each.name for each in found}
+    assert [each.name for each in found if each.listed][-2:] == ["procs[63].wake", "mutex"]
+
+
 def test_a_ring_that_lies_inside_another_struct_is_not_taken_for_the_whole(tmp_path: Path) -> None:
     """Where the segment may be the outer struct, which of its rings is meant has to be said."""
     structs = read(tmp_path, CHANNELS)
