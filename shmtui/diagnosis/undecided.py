@@ -59,6 +59,7 @@ def undecided(history: History) -> Iterator[str]:
             "its locks are known, and no ring: whether those that wait can go on is not judged; say "
             "the ring's members with --map, if it has one"
         )
+        yield from left_beside(history)
         return
     yield from _unknown_members(now)
     if history.watched_ns < SETTLED_NS:
