@@ -73,6 +73,27 @@ class History(msgspec.Struct, frozen=True, dict=True):
         mark = position(self.now)
         return self.lasted_ns(lambda s: position(s) == mark)
 
+    @cached_property
+    def flow_unmoved_ns(self) -> int:
+        """For how many ns no item was seen to move: no index, count of items, ``empty`` or ``full`` has changed.
+        Somebody may have taken and given the lock meanwhile, or looked for a permit again and again.
+        """
+        permits = POSTERS.keys() & self.now.semaphores.keys()
+        if not permits and self.now.count is None:
+            return self._unmoved_ns
+
+        def flow(s: Snapshot) -> tuple[object, ...]:
+            states = [s.semaphores.get(role) for role in permits]
+            return s.in_, s.out, s.count, *(state and state.value for state in states)
+
+        mark = flow(self.now)
+        return self.lasted_ns(lambda s: flow(s) == mark)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether no item has moved for long enough to ask why, or since the first snapshot."""
+        return self.flow_unmoved_ns >= min(AT_REST_NS, self.watched_ns)
+
     @property
     def certainty(self) -> Certainty:
         """How sure a finding is that rests on what no process does: certain only where every

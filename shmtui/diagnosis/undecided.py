@@ -3,56 +3,35 @@
 ``ok`` is said only where nothing is left undecided: what was not judged is not ok.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
-from shmtui.diagnosis.history import (
-    AT_REST_NS,
-    POSTERS,
-    SETTLED_NS,
-    History,
-    deficit_of,
-    living,
-    mutex_taken,
+from shmtui.diagnosis.at_rest import (
+    LONGER_S,
+    full_or_empty,
+    hidden_at_rest,
+    left_to_others,
+    lock_kept,
+    nobody_posts,
+    permits_gone,
+    stopped,
+    watched_s,
+    way_on,
 )
-from shmtui.diagnosis.holders import unaccounted_threads
+from shmtui.diagnosis.history import AT_REST_NS, SETTLED_NS, History, deficit_of, living
 from shmtui.diagnosis.left_waiting import ceased, left_behind, left_beside, left_to_mend
 from shmtui.diagnosis.rules import conditions, lock_free
 from shmtui.diagnosis.rules.indices import FIT_SAMPLES, standing_still, unfitting_samples
 from shmtui.diagnosis.rules.initialisation import by_own_futex
 from shmtui.diagnosis.rules.permits import no_semaphore
-from shmtui.diagnosis.wording import names, seconds, target
+from shmtui.diagnosis.wording import names, seconds
 from shmtui.i18n import _, ngettext
-from shmtui.procfs.target import has_name
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource
-from shmtui.snapshot import Origin, Process, Snapshot
+from shmtui.snapshot import Origin, Snapshot
 
-LONGER_S: Final = 12
-"""The watch that is proposed where a shorter one left something open, in seconds."""
-_VOUCHED: Final = 8
-"""So many processes are named in a command."""
 ENOUGH: Final = 4
 """So many samples a rule may need to agree."""
-
-
-def _watched_s(history: History) -> int:
-    return round(history.watched_ns / 1e9)
-
-
-def _way_on(history: History) -> str:
-    """What settles what the samples leave open: a longer watch, or what only the program's text or
-    its programmer can tell.
-    """
-    if _watched_s(history) < LONGER_S:
-        return _("watch it longer: --for {time}").format(time=LONGER_S)
-    crew = living(history.now)
-    if not crew or not has_name(history.now.segment.name):
-        return _("watching does not settle it, the text of its program does")
-    words = " ".join(f"--assume-idle {p.pid}" for p in crew[:_VOUCHED])
-    return _(
-        "watching does not settle it; if none of them holds a lock or a permit, say so: {command}"
-    ).format(command=f"shmtui repair {target(history.now)} {words}")
 
 
 def undecided(history: History) -> Iterator[str]:
@@ -80,6 +59,7 @@ def undecided(history: History) -> Iterator[str]:
             "its locks are known, and no ring: whether those that wait can go on is not judged; say "
             "the ring's members with --map, if it has one"
         )
+        yield from left_beside(history)
         return
     yield from _unknown_members(now)
     if history.watched_ns < SETTLED_NS:
@@ -90,27 +70,25 @@ def undecided(history: History) -> Iterator[str]:
     if len(history.snapshots) < ENOUGH:
         yield _(
             "{count} samples are too few to tell, as on a busy machine; watch it longer: --for {time}"
-        ).format(count=len(history.snapshots), time=max(LONGER_S, 2 * _watched_s(history)))
+        ).format(count=len(history.snapshots), time=max(LONGER_S, 2 * watched_s(history)))
     if now.layout.lock_free or conditions.by_conditions(now):
         yield from left_beside(history)
         yield from _of_lock_free(history) if now.layout.lock_free else _of_conditions(history)
         return
     yield from _let_several_in(history)
     yield from left_behind(history)
-    if history.items_moved and history.unmoved_ns() < AT_REST_NS:
+    yield from _uneven_count(history)
+    if history.items_moved and not history.at_rest:
         yield from _missing_in_flow(history)
         yield from _unfitting_in_flow(history)
         return
     yield from standing_still(history)
     yield from ceased(history)
-    yield from _at_rest(history)
-    yield from _left_to_others(history)
-    if history.lasted_ns(mutex_taken) >= min(AT_REST_NS, history.watched_ns):
-        yield _("mutex was 0 in {count} samples, up to the last; {way}").format(
-            count=history.agreeing(mutex_taken), way=_way_on(history)
-        )
-    if _nothing_moved(history):
-        yield from _hidden_at_rest(now)
+    if history.at_rest and not history.workers_only:
+        yield from permits_gone(history)
+        yield from left_to_others(history)
+    yield from lock_kept(history)
+    yield from hidden_at_rest(now) if history.at_rest else ()
 
 
 def _unknown_members(now: Snapshot) -> Iterator[str]:
@@ -131,19 +109,24 @@ def _unknown_members(now: Snapshot) -> Iterator[str]:
 
 def _of_lock_free(history: History) -> Iterator[str]:
     """What is left open of a ring without a lock."""
-    yield from lock_free.undecided(history, _way_on(history), AT_REST_NS)
-    yield from _stopped(living(history.now))
+    yield from lock_free.undecided(history, way_on(history), AT_REST_NS)
+    yield from stopped(living(history.now))
 
 
-def _of_conditions(history: History) -> Iterator[str]:
-    """What is left open of a ring of a lock and condition variables."""
-    now = history.now
+def _uneven_count(history: History) -> Iterator[str]:
+    """The program's own count of items is none that its indices allow."""
     wrong, samples = conditions.misfits(history)
     if wrong >= conditions.FIT_SAMPLES:
         yield _(
             "the count of items did not fit in and out in {count} of {samples} samples: it counts "
             "something else, or is out of step"
         ).format(count=wrong, samples=samples)
+
+
+def _of_conditions(history: History) -> Iterator[str]:
+    """What is left open of a ring of a lock and condition variables."""
+    now = history.now
+    yield from _uneven_count(history)
     late = {
         p.pid: p
         for waiting in conditions.waiters_of(now).values()
@@ -156,81 +139,22 @@ def _of_conditions(history: History) -> Iterator[str]:
             "{who} waited all the while, and the ring had both items and room in all {count} samples: "
             "a signal may be lost, or it waits for something else"
         ).format(who=names(list(late.values())), count=len(history.snapshots))
-    if not _nothing_moved(history):
+    if not history.at_rest:
         return
     if history.agreeing(conditions.lock_taken) == len(history.snapshots):
         yield _("mutex was held in all {count} samples; {way}").format(
-            count=len(history.snapshots), way=_way_on(history)
+            count=len(history.snapshots), way=way_on(history)
         )
     crew = living(now)
-    yield from _stopped(crew)
+    yield from stopped(crew)
     others = [p for p in crew if not p.sleeps_on]
     known = {p.role for p in others if p.goes_on}
     wanted = Role.CONSUMER if now.count else Role.PRODUCER
     if late and wanted not in known:
-        yield _nobody_posts(history, conditions.waiters_of(now), others)
-    yield from _hidden_at_rest(now)
-
-
-def _nobody_posts(history: History, waited: Iterable[str], others: Sequence[Process]) -> str:
-    """That all wait for these, and only ``others`` could post, who were not seen to."""
-    return _(
-        "nothing moved, all that wait do so for {semaphore}, and nobody was seen who posts it and goes on "
-        "by itself: unless it comes from {who}, they wait for ever; {way}"
-    ).format(
-        semaphore=", ".join(waited), who=names(others) or _("another process"), way=_way_on(history)
-    )
-
-
-def _hidden_at_rest(now: Snapshot) -> Iterator[str]:
-    """Where nothing moved: that a participant is not seen, which may be why."""
-    if now.hidden and (living(now) or now.elsewhere):
-        yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
-            limits="; ".join(now.limits)
-        )
-
-
-def _nothing_moved(history: History) -> bool:
-    """Whether nothing has moved for long enough to ask why, or since the first sample."""
-    return history.unmoved_ns() >= min(AT_REST_NS, history.watched_ns)
-
-
-def _left_to_others(history: History) -> Iterator[str]:
-    """All that wait do so for permits that are not there, and nobody is known who posts them: there
-    is no other process, or those that there are sleep elsewhere and were never seen to. They may be
-    what started the others, or idle for ever. Where nobody sleeps on a semaphore, one that is awake may
-    look again and again for the permits that are not there.
-    """
-    crew = living(history.now)
-    waited = {role for p in crew for role in p.waits}
-    if history.workers_only or not _nothing_moved(history):
-        return
-    if not waited:
-        yield from _may_be_polled(history, crew)
-        return
-    if any(role not in POSTERS or history.value(role) != 0 for role in waited):
-        return
-    slow = [
-        p
-        for p in crew
-        if not p.waits
-        and p.role in {POSTERS[role] for role in waited}
-        and (p.origin is Origin.WORKER or p.goes_on)
-    ]
-    others = [p for p in crew if unaccounted_threads(p)]
-    if not slow:
-        yield _nobody_posts(history, sorted(waited), others)
-
-
-def _may_be_polled(history: History, crew: Sequence[Process]) -> Iterator[str]:
-    """There are no permits of a kind, and no process is known that posts them and goes on by itself."""
-    awake = [p for p in crew if p.goes_on]
-    for role, poster in POSTERS.items():
-        if awake and history.value(role) == 0 and all(p.role is not poster for p in awake):
-            yield _(
-                "nothing moved, {semaphore} is 0, and nobody was seen who posts it: if one looks for it again "
-                "and again ({who}), that may never end; {way}"
-            ).format(semaphore=role, who=names(awake), way=_way_on(history))
+        yield nobody_posts(history, conditions.waiters_of(now), others)
+    if not late:
+        yield from full_or_empty(history, crew)
+    yield from hidden_at_rest(now)
 
 
 def _let_several_in(history: History) -> Iterator[str]:
@@ -242,35 +166,6 @@ def _let_several_in(history: History) -> Iterator[str]:
             "mutex was above 1 in {count} of {samples} samples: if it is a lock, several can be in the "
             "critical section at once"
         ).format(count=above, samples=len(values))
-
-
-def _at_rest(history: History) -> Iterator[str]:
-    """Nothing moved, and not all permits are seen, so that it is not known why."""
-    crew = living(history.now)
-    if history.workers_only or not crew or not _nothing_moved(history):
-        return
-    stopped = list(_stopped(crew))
-    yield from stopped
-    if stopped:
-        return
-    in_hand = sum(p.waits.count(SemaphoreRole.MUTEX) for p in crew)
-    missing = (deficit_of(history.now) or 0) - in_hand
-    if missing > 0:
-        yield ngettext(
-            "nothing moved, and {count} permit is in neither empty nor full: a process keeps it, or it "
-            "is lost; {way}",
-            "nothing moved, and {count} permits are in neither empty nor full: processes keep them, or "
-            "they are lost; {way}",
-            missing,
-        ).format(count=missing, way=_way_on(history))
-
-
-def _stopped(crew: Sequence[Process]) -> Iterator[str]:
-    """That some of those that take part are stopped, and how they go on."""
-    stopped = [p for p in crew if p.letter in {"T", "t"}]
-    if stopped:
-        text = _("stopped: {who}; resume with kill -CONT {pids}, and check again")
-        yield text.format(who=names(stopped), pids=" ".join(str(p.pid) for p in stopped))
 
 
 def _unfitting_in_flow(history: History) -> Iterator[str]:

@@ -138,7 +138,8 @@ class Members(msgspec.Struct, eq=False):
                 self.types.text(inner) + dimensions(rest),
                 "" if rest else self.types.sync(inner),
             )
-            length, element = first or 0, Element(text, self._array(entry, rest), kind)
+            held = () if rest or kind else self._held(inner, offset)
+            length, element = first or 0, Element(text, self._array(entry, rest), kind, held)
         elif entry is not None and tag in AGGREGATES and not self.types.opaque(of):
             members = tuple(self._members(entry, offset))
         number = tag == "base_type" and isinstance(shape, Scalar) and shape.code in _INTEGERS
@@ -156,6 +157,13 @@ class Members(msgspec.Struct, eq=False):
             members,
             declared,
         )
+
+    def _held(self, element: Type, offset: int) -> tuple[Member, ...]:
+        """The members of an array's first element, where it is a struct that holds sync objects."""
+        entry = element.entry
+        if entry is None or entry.tag not in AGGREGATES or self.types.opaque(element):
+            return ()
+        return tuple(self._members(entry, offset)) if self.holds_sync(element) else ()
 
     def _bits(self, part: Entry, of: Type, aggregate: Entry) -> tuple[int, Shape]:
         """A bit-field within the smallest scalar of its struct that holds it, and where that

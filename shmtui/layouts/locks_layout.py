@@ -30,11 +30,12 @@ def locks_layout(
     structs: Sequence[Struct], options: LayoutOptions, size: int, libc: Libc
 ) -> LocksLayout | None:
     """The only one of the structs that may be a segment of ``size`` bytes, holds locks, and can be no
-    ring. None: there is none, or more than one, or the user says of a ring what it has.
+    ring. None: there is none, or more than one, or the user says of a ring what it has, or a path to one.
     """
     given = dict(options.mapping)
     said = options.slots is not None or options.item is not None or options.index_segment
-    if said or _RING_ROLES & set(given):
+    path = (options.struct or "").removeprefix("struct ").strip()
+    if said or path != struct_name(path) or _RING_ROLES & set(given):
         return None
     name = struct_name(options.struct) if options.struct else ""
     found = [struct for struct in structs if _may_be(struct, size, name)]
@@ -60,6 +61,7 @@ def _may_be_ring(struct: Struct) -> bool:
     counts = any(
         each.kind is SyncKind.SEMAPHORE and fitness(each.name.rpartition(".")[2], role)
         for each in sync_members(struct.members)
+        if not each.in_an_element
         for role in ("empty", "full")
     )
     return counts or (slots and integers > 1) or index_members(struct, {}) is not None

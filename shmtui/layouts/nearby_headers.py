@@ -8,7 +8,7 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -35,33 +35,39 @@ _WORDS: Final = (b"sem_t", b"pthread_mutex_t", b"sem_open", b"shm_open", b"inter
 
 
 def header_types(segment: MappedSegment) -> list[TypeSource]:
-    """The structs of the headers, or of the sources where no header has any."""
+    """The structs of the sources that have a program's name, where one has the segment's size; else those of the
+    headers, or of the sources where no header has any.
+    """
     peers, options = segment.peers, segment.options
-    program = next((Path(own).name for pid in peers.pids if (own := executable(pid))), "")
-    waiting = _("compiling the headers beside {name} …").format(name=program)
-    with options.said_when_slow(waiting):
-        return _compiled(peers, options)
-
-
-def _compiled(peers: Peers, options: LayoutOptions) -> list[TypeSource]:
+    names = [Path(own).name for pid in peers.pids if (own := executable(pid))]
+    waiting = _("compiling the headers beside {name} …").format(name=next(iter(names), ""))
     deadline = time.monotonic() + _HEADER_SECONDS
-    for suffixes in (_HEADERS, _SOURCES):
-        found = []
-        for path in _files(peers, suffixes):
-            from shmtui.layouts.compiler import compile_types  # noqa: PLC0415 - heavy, rarely needed
+    with options.said_when_slow(waiting):
+        sources = _files(peers, _SOURCES)
+        named = _compiled((p for p in sources if p.stem in names), peers, options, deadline)
+        if any(struct.size == segment.size for each in named for struct in each.structs):
+            return named
+        headers = _compiled(_files(peers, _HEADERS), peers, options, deadline)
+        return headers or _compiled(sources, peers, options, deadline)
 
-            if time.monotonic() > deadline:
-                break
-            with contextlib.suppress(ShmtuiError):
-                types = compile_types(
-                    path, peers.libc, options.include, options.define, options.compiler
-                )
-                if types.structs:
-                    source = TypeSource(types.structs, LayoutSource.NEARBY, str(path), str(path))
-                    found.append(source)
-        if found:
-            return found
-    return []
+
+def _compiled(
+    paths: Iterable[Path], peers: Peers, options: LayoutOptions, deadline: float
+) -> list[TypeSource]:
+    found = []
+    for path in paths:
+        from shmtui.layouts.compiler import compile_types  # noqa: PLC0415 - heavy, rarely needed
+
+        if time.monotonic() > deadline:
+            break
+        with contextlib.suppress(ShmtuiError):
+            types = compile_types(
+                path, peers.libc, options.include, options.define, options.compiler
+            )
+            if types.structs:
+                source = TypeSource(types.structs, LayoutSource.NEARBY, str(path), str(path))
+                found.append(source)
+    return found
 
 
 def _files(peers: Peers, suffixes: tuple[str, ...]) -> list[Path]:

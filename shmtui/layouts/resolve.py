@@ -136,6 +136,8 @@ def _by_types(segment: MappedSegment) -> tuple[ResolvedLayout | None, tuple[str,
             if resolved is not None:
                 return resolved, ()
             missed += struct_sources.near_misses(segment, found)
+            if missed:
+                break  # Files beside a program are of other programs as well: its own struct is at hand.
     return None, tuple(dict.fromkeys(missed))
 
 

@@ -14,7 +14,6 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.member_roles import all_members, assign_roles, listed, title
 from shmtui.layouts.struct_members import Member, Struct, sync_members
-from shmtui.shm.sync_object import SyncMember
 
 _STEP: Final = re.compile(r"(\w+)(?:\[(\d{1,9})\])?")
 _MAX_PATHS: Final = 64
@@ -170,22 +169,8 @@ def _at_path(struct: Struct, steps: Sequence[str], structs: Sequence[Struct]) ->
         path = f"{path}.{step}"
         struct = _inside(struct, member, match[2], path, structs)
     own = {each.offset for each in sync_members(struct.members)}
-    beside = (each for each in _sync_of(whole.members, structs) if each.offset not in own)
+    beside = (each for each in sync_members(whole.members) if each.offset not in own)
     return replace(struct, beside=tuple(beside))
-
-
-def _sync_of(
-    members: Sequence[Member], structs: Sequence[Struct], prefix: str = ""
-) -> Iterator[SyncMember]:
-    """The sync objects among the members, those in arrays of structs too."""
-    yield from sync_members(members, prefix)
-    for member in members:
-        inner = _element_of(member, structs)
-        if inner is None:
-            continue
-        for index in range(min(member.length or 0, _MAX_PATHS)):
-            shifted = _shifted(inner.members, member.offset + index * inner.size)
-            yield from _sync_of(shifted, structs, f"{prefix}{member.name}[{index}].")
 
 
 def _element_of(member: Member, structs: Sequence[Struct]) -> Struct | None:
@@ -215,4 +200,12 @@ def _inside(
 
 
 def _shifted(members: Sequence[Member], by: int) -> tuple[Member, ...]:
-    return tuple(replace(m, offset=m.offset + by, members=_shifted(m.members, by)) for m in members)
+    return tuple(
+        replace(
+            m,
+            offset=m.offset + by,
+            members=_shifted(m.members, by),
+            element=m.element and replace(m.element, members=_shifted(m.element.members, by)),
+        )
+        for m in members
+    )

@@ -124,8 +124,7 @@ def as_values_leave_it(
     if segment.options.slots is None:
         for slots in said_capacities(segment.reader, found):
             layout = judge_capacity(layout, slots, readings)
-    unlocked = has_no_lock(layout)
-    if (unlocked or layout.lock is not None) and not {layout.empty, layout.full} - {None}:
+    if not ({layout.empty, layout.full} - {None} or layout.names):
         members = ((m.offset, m.shape) for m in found.roles.counts)
         counts = [(at, shape.code) for at, shape in members if isinstance(shape, Scalar)]
         layout = judge_count(layout, counts, readings)

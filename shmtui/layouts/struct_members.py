@@ -5,6 +5,7 @@ that of a header which :mod:`shmtui.layouts.compiler` compiled.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -16,7 +17,11 @@ SYNC_TYPES: Final = frozenset(kind.value for kind in SyncKind)
 """POSIX types that processes wait on. A C++ or Rust wrapper of one counts as the one it wraps."""
 
 ELEMENTS: Final = 64
-"""Sync objects of an array that are listed; a lock for each slot of a long ring would be too many."""
+"""Sync objects of an array whose values are listed; a lock for each slot of a long ring would be too many."""
+NAMED_ELEMENTS: Final = 1024
+"""Those of an array that are known by name: a thread that sleeps on one is no stranger."""
+MOST_SYNC: Final = 4096
+"""Those of a struct that are known, those in arrays within arrays too."""
 
 
 class Element(msgspec.Struct, frozen=True):
@@ -26,6 +31,8 @@ class Element(msgspec.Struct, frozen=True):
     shape: Shape
     system: str = ""
     """One of `SYNC_TYPES`, or empty."""
+    members: tuple["Member", ...] = ()
+    """Of a struct that holds sync objects: those of the array's first element."""
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -71,14 +78,26 @@ class Struct(msgspec.Struct, frozen=True):
     """Of a struct within another one: the sync objects of the other one that are none of its own."""
 
 
-def sync_members(members: Iterable[Member], prefix: str = "") -> Iterator[SyncMember]:
-    """The sync objects among the members, at any depth, by their paths in the struct."""
+def sync_members(members: Iterable[Member]) -> Iterator[SyncMember]:
+    """The sync objects among the members, at any depth and in the elements of arrays, by their paths in the
+    struct: `MOST_SYNC` of them.
+    """
+    return islice(_sync(members), MOST_SYNC)
+
+
+def _sync(
+    members: Iterable[Member], prefix: str = "", shift: int = 0, *, listed: bool = True
+) -> Iterator[SyncMember]:
     for member in members:
-        path = prefix + member.name
+        path, element, start = prefix + member.name, member.element, member.offset + shift
         if member.system:
-            yield SyncMember(path, SyncKind(member.system), member.offset, member.declared)
-        elif member.element is not None and member.element.system:
-            kind = SyncKind(member.element.system)
-            for index in range(min(member.length or 0, ELEMENTS)):
-                yield SyncMember(f"{path}[{index}]", kind, member.offset + index * SYNC_SIZES[kind])
-        yield from sync_members(member.members, path + ".")
+            yield SyncMember(path, SyncKind(member.system), start, member.declared, listed)
+        elif element is not None and (element.system or element.members):
+            kind = SyncKind(element.system) if element.system else None
+            size = element.shape.size if kind is None else SYNC_SIZES[kind]
+            for index in range(min(member.length or 0, NAMED_ELEMENTS)):
+                own, at, first = f"{path}[{index}]", index * size, listed and index < ELEMENTS
+                if kind is not None:
+                    yield SyncMember(own, kind, start + at, listed=first)
+                yield from _sync(element.members, own + ".", shift + at, listed=first)
+        yield from _sync(member.members, path + ".", shift, listed=listed)

@@ -142,8 +142,10 @@ def by_sources(segment: MappedSegment, sources: Sequence[TypeSource]) -> Resolve
         found = agreed(segment, sources)
     except AmbiguousLayoutError:
         locks = by_locks(segment, sources)
-        if locks is None:
+        if locks is None or locks.layout is None:
             raise
+        if all(each.in_an_element for each in locks.layout.sync):
+            raise  # They are those of the rings.
         return locks
     if found is not None and found[1].struct.size == segment.size:
         return _judged(segment, *found)

@@ -126,7 +126,8 @@ class RingReader:
         layout, size = self._layout, self._layout.item.size
         found: list[object] = [self._reader.read(*span) for span in self._spans]
         if not self._whole:
-            found += [self._reader.read(m.offset, SYNC_SIZES[m.kind]) for m in layout.sync]
+            listed = (m for m in layout.sync if m.listed)
+            found += [self._reader.read(m.offset, SYNC_SIZES[m.kind]) for m in listed]
             every = layout.slots if layout.slots * size <= DATA_READ else 0
             found.append(self._items(b"", every or slots, size if every else self._item.size))
         if self._fds or self._members or self._indices is not None:

@@ -33,7 +33,7 @@ def sync_objects(
     """
     by_role = tuple(_with_role(layout, semaphores))
     taken = {each.offset for each in by_role}
-    members = [member for member in layout.sync if member.offset not in taken]
+    members = [each for each in layout.sync if each.listed and each.offset not in taken]
     if layout.lock is not None and layout.lock not in {member.offset for member in members}:
         members.insert(0, SyncMember(SemaphoreRole.MUTEX, SyncKind.MUTEX, layout.lock))
     return (*by_role, *(_read(reader, member, layout, mappers) for member in members))

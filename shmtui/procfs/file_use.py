@@ -4,7 +4,6 @@ A program may reach a segment without mapping it (pwrite(2)), and a lock without
 named semaphore). Each of them may hold the lock.
 """
 
-import contextlib
 import functools
 import os
 from collections.abc import Set
@@ -69,7 +68,7 @@ def file_use(
     return FileUse(
         maps,
         found,
-        not writes and pid != os.getpid() and open_for_writing(pid, identity),
+        not writes and pid != os.getpid() and bool(open_for_writing(pid, {identity})),
         writes,
     )
 
@@ -122,36 +121,55 @@ def users_of(identity: FileIdentity) -> list[int]:
     return sorted(pid for pid in processes() if file_use(pid, identity))
 
 
-def open_for_writing(pid: int, identity: FileIdentity) -> bool:
-    """Whether ``pid`` has a descriptor that may write to the file, as far as this user may see.
+def open_for_writing(pid: int, files: Set[FileIdentity]) -> bool | None:
+    """Whether ``pid`` has a descriptor that may write to one of the files; None: this user may not know.
 
     By its flags and inode in /proc/PID/fdinfo (proc_pid_fdinfo(5)), which ask no file system: one
     that does not answer cannot hold this up.
     """
-    folder = b"/proc/%d/fd" % pid
-    with contextlib.suppress(OSError):
+    known: bool | None = False
+    inodes = {file.inode for file in files}
+    try:
+        folder, numbers = _descriptors(pid)
+    except PermissionError:
+        return None
+    except OSError:
+        return False
+    for fd in numbers:
         try:
-            found = os.listdir(folder)
-        except PermissionError:
-            found = []
-        if not found and (tid := live_thread(pid)) is not None:
-            # The folder of a first thread that has ended is empty, and only root may read it.
-            folder = b"/proc/%d/task/%d/fd" % (pid, tid)
-            found = os.listdir(folder)
-        for fd in found:
-            try:
-                target = os.readlink(b"%s/%s" % (folder, fd))  # noqa: PTH115 - it is no path
-                # Others are pipe:[…], socket:[…], anon_inode:….
-                if (
-                    target.startswith(b"/")
-                    and not target.startswith(_NO_SEGMENTS)
-                    and _may_be(b"%sinfo/%s" % (folder, fd), target, identity.inode)
-                    and FileIdentity.of(os.stat(b"%s/%s" % (folder, fd))) == identity  # noqa: PTH116
-                ):
-                    return True
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-    return False
+            target = os.readlink(b"%s/%s" % (folder, fd))  # noqa: PTH115 - it is no path
+            # Others are pipe:[…], socket:[…], anon_inode:….
+            if (
+                target.startswith(b"/")
+                and not target.startswith(_NO_SEGMENTS)
+                and _may_be(b"%sinfo/%s" % (folder, fd), target, inodes)
+                and FileIdentity.of(os.stat(b"%s/%s" % (folder, fd))) in files  # noqa: PTH116
+            ):
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        except OSError:
+            known = None
+    return known
+
+
+def _descriptors(pid: int) -> tuple[bytes, list[bytes]]:
+    """The folder of its descriptors, and their numbers. That of a first thread that has ended is empty, and
+    only root may read it.
+    """
+    folder = b"/proc/%d/fd" % pid
+    denied: PermissionError | None = None
+    numbers: list[bytes] = []
+    try:
+        numbers = os.listdir(folder)
+    except PermissionError as error:
+        denied = error
+    if not numbers and (tid := live_thread(pid)) is not None:
+        folder = b"/proc/%d/task/%d/fd" % (pid, tid)
+        return folder, os.listdir(folder)
+    if denied is not None:
+        raise denied
+    return folder, numbers
 
 
 def access_mode(fields: list[bytes]) -> int:
@@ -163,8 +181,8 @@ def access_mode(fields: list[bytes]) -> int:
     return int(fields[fields.index(b"flags:") + 1], 8) & os.O_ACCMODE
 
 
-def _may_be(path: bytes, target: bytes, inode: int) -> bool:
-    """Whether a descriptor is open for writing, and on a file of that inode number.
+def _may_be(path: bytes, target: bytes, inodes: Set[int]) -> bool:
+    """Whether a descriptor is open for writing, and on a file of one of those inode numbers.
 
     Kernels before 5.14 do not give the inode; there the name has to be one of /dev/shm.
     """
@@ -172,5 +190,5 @@ def _may_be(path: bytes, target: bytes, inode: int) -> bool:
     if access_mode(fields) == os.O_RDONLY:
         return False
     if b"ino:" in fields:
-        return int(fields[fields.index(b"ino:") + 1]) == inode
+        return int(fields[fields.index(b"ino:") + 1]) in inodes
     return target.startswith(os.fsencode(SHM_DIR) + b"/")

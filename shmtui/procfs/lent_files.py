@@ -5,7 +5,7 @@ somewhere can be sent over a socket (unix(7), SCM_RIGHTS) or taken (pidfd_getfd(
 import os
 from collections.abc import Collection, Iterator, Set
 
-from shmtui.procfs.file_use import access_mode
+from shmtui.procfs.file_use import open_for_writing
 from shmtui.procfs.process import processes, read_file
 from shmtui.shm.segment import FileIdentity
 
@@ -15,7 +15,7 @@ _SENT = b"scm_fds:"
 
 def may_lend(pids: Collection[int], files: Set[FileIdentity]) -> bool:
     """Whether one of these processes has one of the files open for writing, or this user may not know."""
-    return any(_has_open(pid, files) for pid in pids if pid != os.getpid())
+    return any(open_for_writing(pid, files) is not False for pid in pids if pid != os.getpid())
 
 
 def may_be_sent() -> bool:
@@ -29,23 +29,6 @@ def may_be_sent() -> bool:
     return False
 
 
-def _has_open(pid: int, files: Set[FileIdentity]) -> bool:
-    folder = b"/proc/%d/fd" % pid
-    inodes = {file.inode for file in files}
-    try:
-        numbers = os.listdir(folder)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    for fd in numbers:
-        fields = read_fields(b"/proc/%d/fdinfo/%s" % (pid, fd))
-        writes = b"flags:" in fields and access_mode(fields) != os.O_RDONLY
-        if writes and (b"ino:" not in fields or int(fields[fields.index(b"ino:") + 1]) in inodes):
-            return True  # Another file of the same number on another device is seldom.
-    return False
-
-
 def _sockets(pid: int) -> Iterator[list[bytes]]:
     """The fdinfo of each of its sockets that can be sent descriptors, which alone has such a line."""
     folder = b"/proc/%d/fd" % pid
@@ -56,14 +39,14 @@ def _sockets(pid: int) -> Iterator[list[bytes]]:
     for fd in numbers:
         try:
             if os.readlink(b"%s/%s" % (folder, fd)).startswith(b"socket:"):  # noqa: PTH115 - it is no path
-                fields = read_fields(b"%sinfo/%s" % (folder, fd))
+                fields = _fields(b"%sinfo/%s" % (folder, fd))
                 if _SENT in fields:
                     yield fields
         except OSError:
             continue
 
 
-def read_fields(path: bytes) -> list[bytes]:
+def _fields(path: bytes) -> list[bytes]:
     """The words of a file of /proc; none where it is gone or may not be read."""
     try:
         return read_file(path, 512).split()

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from shmtui.diagnosis.at_rest import LONGER_S
 from shmtui.diagnosis.health import HARMLESS
 from shmtui.diagnosis.rules.initialisation import by_own_futex
-from shmtui.diagnosis.undecided import LONGER_S
 from shmtui.diagnosis.wording import names as process_names
 from shmtui.diagnosis.wording import target
 from shmtui.i18n import _, ngettext

@@ -92,6 +92,13 @@ class SyncMember(msgspec.Struct, frozen=True):
     """Byte of the segment."""
     declared: str = ""
     """The class of a library that it is declared as, around its type in C."""
+    listed: bool = True
+    """Whether its value is read: of a long array that of the first elements is."""
+
+    @property
+    def in_an_element(self) -> bool:
+        """Whether it is a member of an array's element."""
+        return "]." in self.name
 
     def contains(self, offset: int) -> bool:
         """Whether a futex word at that byte of the segment is one of its own: of a semaphore it is

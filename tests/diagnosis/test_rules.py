@@ -883,6 +883,44 @@ def test_nothing_has_moved_for_a_while() -> None:
     assert any("mutex was 0" in line for line in diagnose([*early, *taken]).undecided)
 
 
+@pytest.mark.parametrize("moved_before", [False, True])
+def test_a_lock_that_goes_round_is_no_flow(*, moved_before: bool) -> None:
+    """A third process takes the lock and gives it back all the time, and the two wait for good."""
+    waits = peer(1, Role.CONSUMER, FULL)
+    other = replace(peer(2, Role.UNKNOWN, None), goes_on=True)
+
+    def at(tenths: int, out: int = 0) -> Snapshot:
+        one = shown(0, tenths % 2, 5, 0, waits, other)
+        return replace(one, in_=out, out=out, monotonic_ns=tenths * 10**8)
+
+    early = [at(n, n) for n in range(5)] if moved_before else []
+    assert any("wait for ever" in u for u in diagnose([*early, *map(at, range(5, 35))]).undecided)
+    lost = [
+        replace(s, semaphores=s.semaphores | {EMPTY_: SemaphoreState(3, 0, True)})
+        for s in map(at, range(5, 35))
+    ]
+    assert any("2 permits are in neither" in u for u in diagnose([*early, *lost]).undecided)
+
+
+@pytest.mark.parametrize(
+    ("count", "role", "told"),
+    [
+        (5, Role.UNKNOWN, "no consumer was seen"),
+        (0, Role.UNKNOWN, "no producer was seen"),
+        (5, Role.CONSUMER, ""),
+        (2, Role.UNKNOWN, ""),
+    ],
+)
+def test_one_lock_and_a_count(count: int, role: Role, told: str) -> None:
+    """A ring that is full while one polls it, and nobody is known who takes items out, may be so for good."""
+    one = shown(0, 1, 0, 0, replace(peer(1, role, None), goes_on=True))
+    alone = {MUTEX: one.semaphores[MUTEX]}
+    in_, out = count % 5, 0
+    health = diagnose(looks(replace(one, semaphores=alone, in_=in_, out=out, count=count), 4))
+    assert told in "".join(health.undecided)
+    assert bool(health.undecided) == bool(told)
+
+
 # -- what the zoo of healthy programs taught ------------------------------------------------------
 
 

@@ -53,6 +53,33 @@ def test_the_locks_of_the_rings_beside_it_are_known(tmp_path: Path) -> None:
     assert len(names) == len(found) == 12
 
 
+def test_the_locks_in_an_array_of_structs_are_known(tmp_path: Path) -> None:
+    """Also where nobody says a path: a thread that sleeps on one of them is no stranger."""
+    text = """\
+#include <semaphore.h>
+typedef struct { int slot; sem_t wake; } backend;
+typedef struct { sem_t mutex; int in, out; int items[4]; struct { backend procs[2]; int count; } crews[2]; } pool;
+"""
+    found = layout(choose_struct(read(tmp_path, text), "pool", 0, {})).sync
+    places = {each.name: each.offset for each in found}
+    assert places == {
+        "mutex": 0, "crews[0].procs[0].wake": 64, "crews[0].procs[1].wake": 104,
+        "crews[1].procs[0].wake": 152, "crews[1].procs[1].wake": 192,
+    }  # fmt: skip
+
+
+def test_a_long_array_of_locks_is_known_and_not_all_listed(tmp_path: Path) -> None:
+    """One waits on the last of them: that is no other struct. The values of the first are shown."""
+    text = """\
+#include <semaphore.h>
+typedef struct { int slot; sem_t wake; } backend;
+typedef struct { backend procs[100]; sem_t mutex; int in, out; int items[4]; } pool;
+"""
+    found = layout(choose_struct(read(tmp_path, text), "pool", 0, {})).sync
+    assert {"procs[99].wake", "mutex"} <= {each.name for each in found}
+    assert [each.name for each in found if each.listed][-2:] == ["procs[63].wake", "mutex"]
+
+
 def test_a_ring_that_lies_inside_another_struct_is_not_taken_for_the_whole(tmp_path: Path) -> None:
     """Where the segment may be the outer struct, which of its rings is meant has to be said."""
     structs = read(tmp_path, CHANNELS)

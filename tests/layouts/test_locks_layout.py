@@ -103,6 +103,33 @@ def waits_on_guard(name: str) -> bool:
     return any(p["blocked_on"] == "mutex" or "guard" in p["sleeps_on"] for p in record["processes"])
 
 
+TABLE = """\
+#include <semaphore.h>
+typedef struct { sem_t forks[3]; long taken; } Table;
+"""
+SEATED = """
+    for (int i = 0; i < 3; i++) sem_init(&b->forks[i], 1, 1);
+    for (int i = 0; i < 3; i++) if (!fork()) {
+        prctl(PR_SET_PDEATHSIG, 9);
+        sem_wait(&b->forks[i]);
+        __sync_fetch_and_add(&b->taken, 1);
+        while (*(volatile long *)&b->taken < 3) usleep(1000);
+        sem_wait(&b->forks[(i + 1) % 3]);
+    }
+    while (*(volatile long *)&b->taken < 3) usleep(1000);
+"""
+
+
+def test_who_waits_for_a_semaphore_without_a_ring_is_named(start: Start) -> None:
+    """Philosophers in a circle: undecided, since no ring tells what a semaphore is for, with who waits for which."""
+    program = start(USED + TABLE, {"type": "Table", "start": SEATED}, "-g")
+    poll(lambda: "forks[0]" in str(stat_json(program.name)["processes"]), "one waits for the first")
+    checked = run_shmtui("check", program.name, "--for", "2")
+    assert checked.returncode == 2
+    for fork in range(3):
+        assert f"forks[{fork}] was 0 or held in all" in checked.stdout
+
+
 LONE = """\
 #include <semaphore.h>
 typedef struct { sem_t lock; long count; } Lone;

@@ -333,6 +333,28 @@ def test_a_source_beside_the_program_does_too(start: Start) -> None:
     assert found.source is LayoutSource.NEARBY
 
 
+ANOTHERS: Final = RING.replace("in, out", "rear, front").replace("Fila", "Outra")
+"""A ring of the same size and another meaning, as in a folder of many programs."""
+
+
+def test_the_source_that_has_the_programs_name_goes_first(start: Start) -> None:
+    """Of the files beside it the others are perhaps of other programs, headers too."""
+    program = start(RING)
+    for name, text in (("a.h", ANOTHERS), ("b.c", ANOTHERS), ("produtor.c", RING)):
+        (folder_of(program) / name).write_text(text)
+    found = resolved(program.name)
+    assert found.origin.endswith("/produtor.c")
+
+
+def test_a_programs_own_struct_goes_before_other_files(start: Start) -> None:
+    """Its debug information has a struct of the segment's size, whose roles no name tells."""
+    two = CONDITIONS % "left; pthread_mutex_t right"
+    program = start(two, {"start": "b->in = b->count = 2;"}, "-g")
+    (folder_of(program) / "a.h").write_text(CONDITIONS % "mutex; pthread_mutex_t other")
+    with pytest.raises(AmbiguousLayoutError, match="--map mutex="):
+        resolved(program.name)
+
+
 @pytest.mark.parametrize("what", ["another size", "no C", "a FIFO", "a link to nowhere", "huge"])
 def test_files_that_tell_nothing_are_passed_over(start: Start, what: str) -> None:
     """Whatever lies beside the program: it is neither waited for nor believed."""
@@ -419,6 +441,18 @@ def test_a_count_is_no_capacity(start: Start) -> None:
     found = resolved(program.name, header=header_of(program))
     assert found.layout is not None
     assert found.layout.slots == 6
+
+
+def test_the_count_of_a_ring_with_one_lock(start: Start) -> None:
+    """Where no semaphore counts its items, what it counts itself tells whether it is full."""
+    header = """\
+#include <semaphore.h>
+typedef struct { sem_t lock; int count, in, out; long items[6]; } Fila;
+"""
+    program = start(header, {"start": "sem_init(&b->lock, 1, 1); b->in = b->count = 2;"}, "-g")
+    layout = resolved(program.name).layout
+    assert layout is not None
+    assert layout.count == (32, "i")
 
 
 def test_a_pool_of_bytes_is_cut_into_items(start: Start) -> None:

@@ -61,6 +61,7 @@ STRANGE: Final = (
 STRANGE_MUSL: Final = ("becomes", "zeroes", "credits", "restarts")
 STATISTICS: Final = ("stats_small", "stats_big")
 """Another segment of a program, which has the size of its ring."""
+WILD: Final = ("backends", "backends_idle")
 FILES: Final = ("flock_file", "slow_truncate", "rotating", "resizing")
 NAMED: Final = (
     "pair", "third", "third_alone", "by_file", "one_by_file", "full_ring", "named_close",
@@ -105,6 +106,7 @@ BRIEFLY: Final = frozenset(
     "ways-gcc-vfork_inside", "ways-gcc-own_indices", "ways-gcc-permits_reversed_idle", "ways-gcc-fifo_inside",
     "ways-gcc-traced", "habits-gcc-event_full", "habits-gcc-mapped_twice", "habits-gcc-backs_off",
     "named-gcc-named_close", "locks-gcc-daemon_mutex", "locks-gcc-raw_clone", "mixed-gcc-polling",
+    "wild-gcc-backends_idle",
 }  # fmt: skip
 """Those that every run of the tests watches: one of each kind of habit, but for a program that its own user may not
 read: it rightly keeps repairs of other tests beside it from going on. All are watched by ``-m slow``.
@@ -178,6 +180,8 @@ def animals() -> Iterator[Animal]:
         yield Animal("strange", mode, compiler="musl-gcc", debug=False, layout=("--slots", "5"))
     for mode in STATISTICS:
         yield Animal("unusual", mode)
+    for mode in WILD:
+        yield Animal("wild", mode)
     for mode in FILES:
         yield Animal("files", mode)
     yield Animal("mixed", "polling", debug=False, other="musl-gcc", layout=("--slots", "5"))

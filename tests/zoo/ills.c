@@ -144,6 +144,21 @@ static void join_copy(int n) {
 static void consumer_copied(void) { spawn("producer", produce_any, 50); usleep(100000); spawn("consumer", join_copy, 0); }
 static void get_by_looking(int n) { for (join();; extract()) while (*(volatile int *)&b->in == *(volatile int *)&b->out); }
 static void spins_on_memory(void) { spawn("consumer", get_by_looking, 0); }
+/* No item moves any more, and something else does: a wait in turns, a lock that others take and give back, a try that
+   gives way each time. */
+static void put_in_turns(int n) { for (join();;) { take_in(&b->empty, 200); take(&b->mutex); insert(0); give(&b->mutex); give(&b->full); } }
+static void waits_in_turns(void) { spawn("producer", put_in_turns, 0); until_asleep(&b->empty, 1); }
+static void get_for_good(int n) { join(); while (n--) get_any(); for (;;) { take(&b->full); take(&b->mutex); extract(); give(&b->mutex); } }
+static void lock_and_unlock(int ms) { for (join();; usleep(1000 * ms)) { take(&b->mutex); usleep(1000 * ms); give(&b->mutex); } }
+static void lock_goes_round(void) {
+    spawn("producer", produce_any, 1); spawn("consumer", get_for_good, 3);
+    until_asleep(&b->empty, 1); until_asleep(&b->full, 1);
+    spawn("monitor", lock_and_unlock, 3); spawn("monitor", lock_and_unlock, 2);
+}
+static void die_with_a_permit(int n) { join(); take(&b->full); raise(SIGKILL); }
+static void looked_at(void) { spawn("producer", produce_any, 1); run("consumer", die_with_a_permit, 0); until_asleep(&b->empty, 1); spawn("monitor", lock_and_unlock, 80); }
+static void give_way(int n) { for (join();; usleep(30000)) { if (sem_trywait(&b->mutex)) continue; usleep(50000); if (!sem_trywait(&b->full)) put_any(); give(&b->mutex); } }
+static void gives_way(void) { spawn("consumer", consume_any, 5); until_asleep(&b->full, 1); spawn("left", give_way, 0); spawn("right", give_way, 0); }
 /* The producer went on to a new segment of the name, which lives beside the old one; and both have their peers. */
 static void two_generations(void) { spawn("consumer", consume_any, 50); until_asleep(&b->full, 1); spawn("producer", anew, 0); until_replaced(); spawn("consumer", consume_any, 50); }
 
@@ -158,6 +173,7 @@ static const struct { const char *name; void (*run)(void); } MODES[] = {
     MODE(never_waits_for_items), MODE(never_waits_for_room), MODE(indices_stand_still), MODE(one_index_stands_still),
     MODE(two_may_enter), MODE(one_item_more), MODE(second_initialises), MODE(initialised_in_flight), MODE(shrunk),
     MODE(consumer_copied), MODE(spins_on_memory), MODE(two_generations),
+    MODE(waits_in_turns), MODE(lock_goes_round), MODE(looked_at), MODE(gives_way),
 };
 
 int main(int argc, char **argv) {

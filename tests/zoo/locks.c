@@ -155,6 +155,17 @@ static void spin_dead(void) { run("victim", die_spinning, 0); spawn("spinner", s
 static void signal_lost(void) { spawn("producer", put_and_signal_wrong, 0); usleep(200000); spawn("consumer", wait_blindly, 0); }
 static void signal_wrong(void) { spawn("consumer", wait_blindly, 0); usleep(200000); spawn("producer", put_and_signal_wrong, 0); }
 
+/* Nobody is left to take items, and the producer waits for room in turns of a short time. */
+static void put_in_turns(int number) {
+    for (join();;) {
+        lock();
+        while (q->count == N) { struct timespec end = soon(150); pthread_cond_timedwait(&q->not_full, &q->lock, &end); }
+        insert(make(number));
+        check(pthread_mutex_unlock(&q->lock));
+    }
+}
+static void full_alone(void) { spawn("producer", put_in_turns, 0); while (*(volatile int *)&q->count < N) usleep(1000); }
+
 /* Deadlocks of a thread with itself, and of two in opposite order over two locks. */
 static void lock_anew(int number) { join(); put(0, 0); lock(); pthread_mutex_lock(&q->lock); }
 static void *lock_in_thread(void *number) { lock(); return NULL; }
@@ -181,6 +192,7 @@ static const struct { const char *name; void (*run)(void); int robust, type; } M
     MODE(signal_lost, 0, PTHREAD_MUTEX_NORMAL), MODE(signal_wrong, 0, PTHREAD_MUTEX_NORMAL),
     MODE(locks_twice, 0, PTHREAD_MUTEX_NORMAL), MODE(locks_twice_waited, 0, PTHREAD_MUTEX_NORMAL),
     MODE(joins_inside, 0, PTHREAD_MUTEX_NORMAL), MODE(opposite_orders, 0, PTHREAD_MUTEX_NORMAL),
+    MODE(full_alone, 0, PTHREAD_MUTEX_NORMAL),
 };
 
 int main(int argc, char **argv) {

@@ -344,7 +344,8 @@ ILLS: Final = (
     "faults_inside", "cancelled_inside", "vforks_inside", "lets_go_inside", "forks_and_posts_twice", "ignores_trywait",
     "handler_locks", "ignores_timeout", "ignores_interruption", "never_waits_for_items", "never_waits_for_room",
     "indices_stand_still", "one_index_stands_still", "two_may_enter", "one_item_more", "second_initialises",
-    "initialised_in_flight", "shrunk", "consumer_copied", "spins_on_memory", "two_generations",
+    "initialised_in_flight", "shrunk", "consumer_copied", "spins_on_memory", "two_generations", "waits_in_turns",
+    "lock_goes_round", "looked_at", "gives_way",
 )  # fmt: skip
 
 
@@ -438,6 +439,22 @@ def test_a_thread_that_waits_for_its_own_lock(
             finding = poll(found, "it is found")
             assert any(text in line for line in (finding.claim, *finding.evidence))
             assert finding.certainty is Certainty.LIKELY
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        Path(segment_path(name)).unlink(missing_ok=True)
+
+
+def test_a_full_ring_that_is_only_polled(tmp_path: Path, name: str) -> None:
+    """Its producer waits in turns, each of which moves something: nobody is there to take an item."""
+    program = Compiler(tmp_path).program(Path(__file__).with_name("locks.c"), "-g")
+    process = started(program, Animal("locks", "full_alone"), name)
+    try:
+        said = said_by("check", name, "--for", "3")
+        assert (
+            "undecided: no item was seen to move, 8 of 8 slots are full, and no consumer was seen"
+            in said
+        )
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

@@ -1,0 +1,161 @@
+"""What is left open of a ring in which no item has moved for a while: why, and what would settle it. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from shmtui.diagnosis.history import (
+    AT_REST_NS,
+    POSTERS,
+    History,
+    deficit_of,
+    living,
+    mutex_taken,
+)
+from shmtui.diagnosis.holders import unaccounted_threads
+from shmtui.diagnosis.wording import names, target
+from shmtui.i18n import _, ngettext
+from shmtui.procfs.target import has_name
+from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.snapshot import Origin, Process, Snapshot
+
+LONGER_S: Final = 12
+"""The watch that is proposed where a shorter one left something open, in seconds."""
+_VOUCHED: Final = 8
+"""So many processes are named in a command."""
+
+
+def permits_gone(history: History) -> Iterator[str]:
+    """No item moved, and not all permits are seen, so that it is not known why."""
+    crew = living(history.now)
+    if not crew:
+        return
+    if any(True for _text in stopped(crew)):
+        yield from stopped(crew)
+        return
+    start = history.now.monotonic_ns - history.flow_unmoved_ns
+    in_hand = max(
+        sum(p.waits.count(SemaphoreRole.MUTEX) for p in living(s))
+        for s in history.snapshots
+        if s.monotonic_ns >= start
+    )
+    missing = (deficit_of(history.now) or 0) - in_hand
+    if missing > 0:
+        yield ngettext(
+            "no item was seen to move, and {count} permit is in neither empty nor full: a process keeps it, or it "
+            "is lost; {way}",
+            "no item was seen to move, and {count} permits are in neither empty nor full: processes keep them, or "
+            "they are lost; {way}",
+            missing,
+        ).format(count=missing, way=way_on(history))
+
+
+def stopped(crew: Sequence[Process]) -> Iterator[str]:
+    """That some of those that take part are stopped, and how they go on."""
+    found = [p for p in crew if p.letter in {"T", "t"}]
+    if found:
+        text = _("stopped: {who}; resume with kill -CONT {pids}, and check again")
+        yield text.format(who=names(found), pids=" ".join(str(p.pid) for p in found))
+
+
+def left_to_others(history: History) -> Iterator[str]:
+    """All that wait do so for permits that are not there, and nobody is known who posts them: there
+    is no other process, or those that there are sleep elsewhere and were never seen to. They may be
+    what started the others, or idle for ever. Where nobody sleeps on a semaphore, one that is awake may
+    look again and again for the permits that are not there.
+    """
+    crew = living(history.now)
+    waited = {role for p in crew for role in p.waits}
+    if history.lasted_ns(mutex_taken) < history.flow_unmoved_ns:
+        waited -= {SemaphoreRole.MUTEX}  # Then it was free meanwhile.
+    if not waited:
+        yield from _may_be_polled(history, crew)
+        return
+    if any(role not in POSTERS or history.value(role) != 0 for role in waited):
+        return
+    slow = [
+        p
+        for p in crew
+        if not p.waits
+        and p.role in {POSTERS[role] for role in waited}
+        and (p.origin is Origin.WORKER or p.goes_on)
+    ]
+    others = [p for p in crew if unaccounted_threads(p)]
+    if not slow:
+        yield nobody_posts(history, sorted(waited), others)
+
+
+def _may_be_polled(history: History, crew: Sequence[Process]) -> Iterator[str]:
+    """There are no permits of a kind, and no process is known that posts them and goes on by itself."""
+    awake = [p for p in crew if p.goes_on]
+    for role, poster in POSTERS.items():
+        if awake and history.value(role) == 0 and all(p.role is not poster for p in awake):
+            yield _(
+                "no item was seen to move, {semaphore} is 0, and nobody was seen who posts it: if one looks for it again "
+                "and again ({who}), that may never end; {way}"
+            ).format(semaphore=role, who=names(awake), way=way_on(history))
+    yield from full_or_empty(history, crew)
+
+
+def full_or_empty(history: History, crew: Sequence[Process]) -> Iterator[str]:
+    """The same of a ring that counts its items itself: it is full or empty, and no process is known that takes
+    one out or puts one in.
+    """
+    now = history.now
+    if now.count not in {0, now.layout.slots}:
+        return
+    awake = [p for p in crew if p.goes_on or p.sleeps_timed]
+    role, poster = (Role.CONSUMER, _("consumer")) if now.count else (Role.PRODUCER, _("producer"))
+    if awake and all(p.role is not role for p in awake):
+        yield _(
+            "no item was seen to move, {count} of {slots} slots are full, and no {poster} was seen that goes on by itself: if "
+            "one looks for it again and again ({who}), that may never end; {way}"
+        ).format(
+            count=now.count, slots=now.layout.slots, poster=poster, who=names(awake),
+            way=way_on(history),
+        )  # fmt: skip
+
+
+def nobody_posts(history: History, waited: Iterable[str], others: Sequence[Process]) -> str:
+    """That all wait for these, and only ``others`` could post, who were not seen to."""
+    return _(
+        "no item was seen to move, all that wait do so for {semaphore}, and nobody was seen who posts it and goes on "
+        "by itself: unless it comes from {who}, they wait for ever; {way}"
+    ).format(
+        semaphore=", ".join(waited), who=names(others) or _("another process"), way=way_on(history)
+    )
+
+
+def lock_kept(history: History) -> Iterator[str]:
+    """Mutex was 0 all the while."""
+    if history.lasted_ns(mutex_taken) >= min(AT_REST_NS, history.watched_ns):
+        yield _("mutex was 0 in {count} samples, up to the last; {way}").format(
+            count=history.agreeing(mutex_taken), way=way_on(history)
+        )
+
+
+def hidden_at_rest(now: Snapshot) -> Iterator[str]:
+    """Where nothing moved: that a participant is not seen, which may be why."""
+    if now.hidden and (living(now) or now.elsewhere):
+        yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
+            limits="; ".join(now.limits)
+        )
+
+
+def way_on(history: History) -> str:
+    """What settles what the samples leave open: a longer watch, or what only the program's text or
+    its programmer can tell.
+    """
+    if watched_s(history) < LONGER_S:
+        return _("watch it longer: --for {time}").format(time=LONGER_S)
+    crew = living(history.now)
+    if not crew or not has_name(history.now.segment.name):
+        return _("watching does not settle it, the text of its program does")
+    words = " ".join(f"--assume-idle {p.pid}" for p in crew[:_VOUCHED])
+    return _(
+        "watching does not settle it; if none of them holds a lock or a permit, say so: {command}"
+    ).format(command=f"shmtui repair {target(history.now)} {words}")
+
+
+def watched_s(history: History) -> int:
+    """How long it was watched, in whole seconds."""
+    return round(history.watched_ns / 1e9)
