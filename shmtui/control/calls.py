@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from shmtui.control import ptrace
 from shmtui.control.entry_points import NAMING_CALLS
 from shmtui.control.operation import COND_WAITS, STARTING, WAKES, Kind, Operation, Place
+from shmtui.control.process_ids import real_pid, told_parent, told_pid
 from shmtui.control.semaphore_sets import SetOperation, blocking, decode_operations, operations_at
 
 if TYPE_CHECKING:
@@ -159,6 +160,12 @@ def may_join(task: "Task", operation: Operation) -> bool:
     return not left or any(t.ended is not None for t in left) or bool(task.registers.rdx & 1)
 
 
+def names_one(task: "Task", operation: Operation) -> bool:
+    """Whether a join waits for the end of one thread or child and no other."""
+    at_once = not operation.width and bool(task.registers.rdx & 1)
+    return bool(operation.width) or (0 < (task.awaited & 0xFFFFFFFF) < 2**31 and not at_once)
+
+
 def joined(task: "Task", operation: Operation) -> list[str]:
     """The tasks whose end a join has seen, by name."""
     if operation.width:
@@ -181,6 +188,18 @@ def note_start(task: "Task", function: str) -> None:
         task.world.files.note_name(function, name)
         site = int.from_bytes(task.space.read(registers.rsp, 8), "little")
         task.break_at(site, call=f"{function}({os.fsdecode(name)})")
+
+
+def tell_process(task: "Task", function: str) -> None:
+    """Answer for the PIDs that an execution has, which are the same in every one; kill(2) is let go on with the
+    real one.
+    """
+    if function == "kill":
+        task.registers.rdi = real_pid(task, task.registers.rdi)
+        ptrace.store_registers(task.pid, task.registers)
+        task.over()
+        return
+    task.leave(told_pid(task) if function == "getpid" else told_parent(task))
 
 
 # Time.

@@ -112,6 +112,7 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     """
     execution, files = workshop.execution, workshop.files
     others = _other_means(workshop)
+    execution.all_orders = bool(others)
     segment = (name or SEED_NAME).lstrip("/")
     if initialise:
         libc = Libc.MUSL if workshop.programs[0][0].is_musl else Libc.GLIBC

@@ -62,7 +62,7 @@ class RingFinder:
         for segment in wanted:
             if segment not in sizes or self.found is not None:
                 continue
-            target = world.files.target_of(segment)
+            target = world.files.target_of(segment, pids[0]) if pids else None
             found = None if target is None else self._resolved(segment, target, pids, world)
             if found is not None and found[0].layout is not None:
                 self._take(world, segment, found[0], found[1])

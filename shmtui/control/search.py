@@ -69,6 +69,14 @@ class _Frontier:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
+    def begin_anew(self) -> None:
+        """Forget the states: orders that are to be tried may have been left out."""
+        self.seen.clear()
+        self._gone_on.clear()
+        self._waiting = [(0, 0, (), 0)]
+        self._cut = False
+        self.covered.orders += 1
+
     def pop(self) -> tuple[str, ...]:
         """The order to try next: of those with the fewest departures the first."""
         departures, _number, order, state = heapq.heappop(self._waiting)
@@ -340,7 +348,11 @@ class Search:
             while frontier and frontier.covered.orders != most and not self._is_over(end):
                 prefix = frontier.pop()
                 self._since_found += bool(self._found_at)
-                frontier.add(self._execute(prefix), len(prefix))
+                broken, run = execution.commuting.broken, self._execute(prefix)
+                if frontier.covered.fine and execution.commuting.broken != broken:
+                    frontier.begin_anew()
+                else:
+                    frontier.add(run, len(prefix))
         finally:
             execution.seen = None
 

@@ -9,6 +9,7 @@ from shmtui.control.access import access_of, is_atomic, is_masked
 from shmtui.control.address_space import AddressSpace
 from shmtui.control.call_stops import at_call
 from shmtui.control.operation import ACCESSES, Kind, Operation, Place
+from shmtui.control.process_ids import with_told_pids
 from shmtui.control.program import BREAKPOINT, HeldProgram
 from shmtui.control.ptrace import Registers, Stops
 from shmtui.procfs.process import read_stat
@@ -126,7 +127,7 @@ class Task:
 
     def take_output(self) -> bool:
         """Read what its program has written; whether there was anything."""
-        text = self.program.output()
+        text = with_told_pids(self.program.output(), self.world.tasks)
         self.output += text
         return bool(text)
 
