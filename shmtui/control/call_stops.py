@@ -63,15 +63,18 @@ def _step(task: "Task", function: str, site: int) -> Operation | None:
             None if _is_within(task, function, site) else calls.set_operation(task, function, site)
         )
     if function in STARTING_CALLS:
-        if not task.world.starts_vary:
+        sets_nothing = function == "semctl" and not calls.sets_value(task)
+        if not task.world.starts_vary or sets_nothing:
             return None
-        place = task.place(registers.rdi) if function == "sem_init" else None
+        place = calls.initialised(task, function)
         return Operation(Kind(function), site, place, registers.rdi)
     if function in BUFFER_CALLS | MAKING_CALLS.keys() | PROCESS_CALLS | {"mmap", "shmat"}:
         return None
     place = task.place(registers.rdi)
     there = place is None or len(task.space.read(registers.rdi, 4)) == 4
-    if there and (place is not None or not task.space.is_alone):
+    shared = place is not None or not task.space.is_alone
+    waits_alone = function == "sem_wait" and not task.word(registers.rdi)
+    if there and (shared or waits_alone):
         return Operation(Kind(function), site, place, registers.rdi)
     return None
 

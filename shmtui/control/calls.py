@@ -26,6 +26,8 @@ _TICK: Final = 1_000_000
 """Nanoseconds that pass from one question for the time to the next."""
 _MOST_SLEEP: Final = 10**18
 _MOST_VALUE: Final = 0x7FFFFFFF
+_SETTING: Final = (16, 17)
+"""SETVAL and SETALL of <sys/sem.h>."""
 _LOCK_BITS: Final = 0x3FFFFFFF
 _THREAD_ID: Final = {False: 0x2D0, True: 0x30}
 """Where ``struct pthread`` has it: glibc's, and musl's (True), which clears it as the thread ends."""
@@ -178,11 +180,29 @@ def joined(task: "Task", operation: Operation) -> list[str]:
     return []
 
 
+def sets_value(task: "Task") -> bool:
+    """Whether the call of semctl that it stands before gives semaphores their values."""
+    return task.registers.rdx & 0xFFFFFFFF in _SETTING
+
+
+def initialised(task: "Task", function: str) -> Place | None:
+    """The semaphore that the call initialises; None where it is none that is shared."""
+    registers = task.registers
+    if function == "sem_init":
+        return task.place(registers.rdi)
+    if function == "semctl" and sets_value(task):
+        number = registers.rsi & 0xFFFFFFFF if registers.rdx & 0xFFFFFFFF == _SETTING[0] else 0
+        return Place(task.world.files.sets.name_of(registers.rdi & 0xFFFFFFFF), number)
+    return None
+
+
 def note_start(task: "Task", function: str) -> None:
     """It is about to make something ready that is shared."""
     registers = task.registers
-    if function == "sem_init":
-        task.world.note_init(task, registers.rdi, shared=bool(registers.rsi & 0xFFFFFFFF))
+    place = initialised(task, function)
+    if place is not None:
+        shared = function == "semctl" or bool(registers.rsi & 0xFFFFFFFF)
+        task.world.use.initialised(place, task, shared=shared)
     elif function in NAMING_CALLS:
         name = task.space.read(registers.rdi, 256).split(b"\0")[0]
         task.world.files.note_name(function, name)

@@ -81,6 +81,11 @@ class Commuting:
             return all(c > 0 and place not in self._looked_at for place, c in changes)
         return False
 
+    def is_private(self, place: Place) -> bool:
+        """Whether no two accesses to a word have been able to come upon each other."""
+        word = self._words.get(Place(place.segment, place.offset - place.offset % _WORD))
+        return word is None or word.is_private
+
     def _would_be_private(self, word: _Word, task: str, operation: Operation) -> bool:
         alone = word.tasks <= {task}
         unstored = not word.stored and operation.kind is Kind.LOAD

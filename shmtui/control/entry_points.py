@@ -26,7 +26,9 @@ CONTACT_CALLS: Final = NAMING_CALLS | frozenset(
     "shm_unlink sem_unlink shmget semget msgget fork vfork pthread_create memfd_create".split()
 )
 """The calls by which a program first meets others."""
-STARTING_CALLS: Final = NAMING_CALLS | frozenset("sem_init ftruncate shm_unlink sem_unlink".split())
+STARTING_CALLS: Final = NAMING_CALLS | frozenset(
+    "sem_init semctl ftruncate shm_unlink sem_unlink".split()
+)
 """Those that make what is shared ready: steps where programs may start in any order."""
 CLOCK_CALLS: Final = frozenset("time gettimeofday clock_gettime".split())
 """Served by the vDSO, vdso(7)."""

@@ -291,8 +291,12 @@ class Execution:
         """Whether it is a producer that has made its items, and stands before the next one."""
         if self.role_of(task) is not Role.PRODUCER or task.operation.kind in ACCESSES:
             return False
-        more = 0 if self._beyond is None else self._beyond.more
-        return self.observed.visits(task) >= self.items + more
+        return self.observed.visits(task) >= self.made
+
+    @property
+    def made(self) -> int:
+        """Items that each producer may make."""
+        return self.items + (0 if self._beyond is None else self._beyond.more)
 
     def _is_local(self, task: Task) -> bool:
         """Whether its step has to do with nobody else's, so that its place in the order does not matter."""
@@ -354,16 +358,12 @@ class Execution:
         task = Task(self, parent.program, f"{parent.program.name}.{number}", pid, space, parent)
         if is_thread:
             task.stack_top = self._state.stack_of(task)
+        if is_thread or task.has_guarded_globals:
+            task.share_globals()
         self.tasks.append(task)
         self.result.programs[task.name] = parent.program.name
         self.result.roles[task.name] = self.role_of(task)
         self.observed.races.fork(parent.name, task.name)
-
-    def note_init(self, task: Task, address: int, *, shared: bool) -> None:
-        """A task initialises a semaphore."""
-        place = task.place(address)
-        if place is not None:
-            self.use.initialised(place, task, shared=shared)
 
     def finish(self) -> None:
         """End all tasks, threads before those that began them."""

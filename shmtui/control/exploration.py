@@ -140,9 +140,11 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         execution, workshop.names, budget=budget, progress=progress, stopped=stopped, after=after,
         clock=clock,
     )  # fmt: skip
+    asked, starts = starts, starts or bool(usual.made_again)
     execution.usual_failures = frozenset(t for t, status in usual.ends.items() if status > 0)
     outcome = search.run(fine=fine, share=_STARTS_SHARE if starts else 1.0)
     if starts:
+        search.judges_starts = asked
         outcome = search.run_starts()
     elif not outcome.found and not outcome.stopped:
         search.other_starts()

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
+from shmtui.control.global_variables import OWN
 from shmtui.control.operation import TIMED, Kind, Operation, Place
 from shmtui.control.run import Misuse
 
@@ -37,6 +38,9 @@ class ObjectUse:
         """A task uses an object, or waits to."""
         place, kind = operation.place, operation.kind
         if place is None:
+            if kind is Kind.WAIT and task.space.is_alone and not task.word(operation.address):
+                place = Place("", operation.address)
+                self._found("private-memory", place, task, operation, step)
             return
         wrong: str | None = None
         if kind in _SEMAPHORE:
@@ -46,14 +50,22 @@ class ObjectUse:
             kept = task.word(operation.address + 16) & _PSHARED
             if first.space is not task.space and not kept:
                 wrong = "process-private"
+        if wrong is not None:
+            self._found(wrong, place, task, operation, step)
+
+    def _found(
+        self, wrong: str, place: Place, task: "Task", operation: Operation, step: int
+    ) -> None:
         misuses = self._world.result.misuses
-        if wrong is not None and not any((m.kind, m.place) == (wrong, place) for m in misuses):
+        if not any((m.kind, m.place) == (wrong, place) for m in misuses):
             misuses.append(Misuse(wrong, place, step, task.name, operation))
 
     def _semaphore(self, task: "Task", place: Place) -> str | None:
         made = self._made.get(place)
         if made is not None:
             return "process-private" if not made[0] and made[1] is not task.space else None
+        if place.segment.startswith(OWN):
+            return None  # One for threads is all zeros where it is initialised to 0.
         named = place.segment.startswith("sem.")
         raw = self._world.memory.raw(place.segment, place.offset, 16)
         return "never-initialised" if not named and raw == bytes(16) else None

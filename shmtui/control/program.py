@@ -23,6 +23,7 @@ from shmtui.control.entry_points import (
     STARTING_CALLS,
     SYSTEM_V_CALLS,
 )
+from shmtui.control.global_variables import GlobalVariables, global_variables
 from shmtui.control.loaded_code import loaded_code
 from shmtui.control.process_ids import number_of
 from shmtui.control.ptrace import Registers, Stops
@@ -69,6 +70,8 @@ class HeldProgram:
         """Where its executable and libraries are loaded."""
         self.is_musl = False
         self._own_code: tuple[tuple[int, int], ...] = ()
+        self.globals: GlobalVariables | None = None
+        """Of a dynamic program: those of a static one are the library's, too."""
         self.terminal, inner = pty.openpty()
         tty.setraw(inner)
         os.set_blocking(self.terminal, False)
@@ -129,6 +132,8 @@ class HeldProgram:
         code = loaded_code(self.pid, self.memory)
         self.executable, self.bases, self.is_musl = code.executable, code.bases, code.is_musl
         self._own_code = code.own
+        if len(self.bases) > 1:
+            self.globals = global_variables(self.executable, self.bases[self.executable])
         own: dict[str, int] = {}
         for address, function in code.functions:
             if function in {"malloc", ERRNO_CALL}:

@@ -16,6 +16,7 @@ from shmtui.control.execution import Execution
 from shmtui.control.judge import HANG, Finding, judge, waiting_words
 from shmtui.control.places import Names
 from shmtui.control.run import End, Run
+from shmtui.control.update_windows import update_windows
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 
@@ -23,6 +24,9 @@ _SHARE: Final = 0.3
 """Of the budget, for loads and stores before the calls alone are searched."""
 _FAVOURITES_SHARE: Final = 0.2
 """For one execution for each program that runs ahead, before any search."""
+_UPDATES_SHARE: Final = 0.2
+"""For those executions in which a task is held between its load and its store of a word."""
+_MOST_FAVOURITES: Final = 8
 _CALLS_SHARE: Final = 0.6
 """Of what is left then, for the calls alone before fewer items are searched; these have as much of the rest."""
 _DEPARTURE_STEPS: Final = 5
@@ -173,6 +177,8 @@ class Search:
         self._hanging: Run | None = None
         """The shortest one in which somebody waits for ever, as one may whose peers have ended."""
         self._last_told = 0.0
+        self.judges_starts = True
+        """Whether it is a mistake that a program fails where it starts before another."""
 
     def run(self, *, fine: bool, share: float = 1.0) -> SearchOutcome:
         """Search: loads and stores for a while; then, unless ``fine``, the calls alone; then what is left of
@@ -185,7 +191,8 @@ class Search:
         if not first.is_same(second):
             raise ShmtuiError(self.unsteady(first, second))
         self._note(first)
-        self._favourites(self._after_share(_FAVOURITES_SHARE))
+        self._favourites(tuple(first.programs), self._after_share(_FAVOURITES_SHARE))
+        self._lost_updates(first, self._after_share(_UPDATES_SHARE))
         end, self._end = self._end, self._after_share(share)
         items = self.execution.items
         accesses, calls = _Frontier(items, fine=True), _Frontier(items, fine=False)
@@ -215,6 +222,13 @@ class Search:
         self.outcome.found |= before
         self.outcome.seconds = self._clock() - self._begin
         return self.outcome
+
+    def _note_failed_start(self, finding: Finding, run: Run) -> None:
+        """Keep apart that a program fails where it starts before others: which of them has to is not said."""
+        task = run.programs[run.steps[finding.step].task]
+        command = next(p.command for p, _role in self.execution.programs if p.name == task)
+        if command not in {each for each, _finding in self.outcome.started_first}:
+            self.outcome.started_first.append((command, finding))
 
     def other_starts(self) -> None:
         """One execution for each program that starts before those it is given after, and goes as far as it
@@ -257,7 +271,21 @@ class Search:
         finally:
             execution.items = most
 
-    def _favourites(self, end: float) -> None:
+    def _lost_updates(self, first: Run, end: float) -> None:
+        """Hold each task between its load and its store of a word that others store, too, and nothing orders: they go
+        on as far as they can.
+        """
+        try:
+            for at, other in update_windows(first, self.execution.commuting.is_private):
+                if self._decided() or self._out_of_time(end):
+                    break
+                if other in first.choices[at].enabled:
+                    self.execution.favourite = other
+                    self._execute((*first.order[:at], other))
+        finally:
+            self.execution.favourite = ""
+
+    def _favourites(self, tasks: tuple[str, ...], end: float) -> None:
         """One execution for each task that always goes on as long as it can: the others are far behind, by
         more items than the ring has slots.
         """
@@ -265,9 +293,9 @@ class Search:
         if ring is not None and ring.slots <= _MOST_SLOTS:
             execution.items = max(items, ring.slots + _MORE_THAN_SLOTS)
         try:
-            for program, _role in execution.programs:
+            for task in tasks[:_MOST_FAVOURITES]:
                 if not self._decided() and not self._out_of_time(end):
-                    execution.favourite = program.name
+                    execution.favourite = task
                     run = execution.run()
                     execution.favourite = ""
                     self._note(run)
@@ -316,6 +344,9 @@ class Search:
             shorter = self._hanging is None or len(run.steps) < len(self._hanging.steps)
             self._hanging = run if shorter else self._hanging
         for finding in judge(run, self.names):
+            if finding.kind == "start-fails" and not self.judges_starts:
+                self._note_failed_start(finding, run)
+                continue
             old = outcome.found.get(finding.kind)
             if finding.kind != "race" and not self._found_at:
                 self._found_at = self._clock()

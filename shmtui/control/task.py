@@ -8,6 +8,7 @@ from shmtui.control import calls, ptrace
 from shmtui.control.access import access_of, is_atomic, is_masked
 from shmtui.control.address_space import AddressSpace
 from shmtui.control.call_stops import at_call
+from shmtui.control.global_variables import OWN
 from shmtui.control.operation import ACCESSES, Kind, Operation, Place
 from shmtui.control.process_ids import with_told_pids
 from shmtui.control.program import BREAKPOINT, HeldProgram
@@ -74,11 +75,11 @@ class Task:
     def set_words(self, address: int, *words: int) -> None:
         """Write unsigned ints from there on, guarded or not."""
         raw = b"".join(word.to_bytes(4, "little") for word in words)
-        if not self.space.is_guarded(address):
-            self.space.write(address, raw)
-            return
         place = self.place(address)
-        if place is None or not self.world.memory.put(place, raw):
+        own = place is not None and place.segment.startswith(OWN)
+        if own or not self.space.is_guarded(address):
+            self.space.write(address, raw)
+        elif place is None or not self.world.memory.put(place, raw):
             self.protect(free=True)
             self.space.write(address, raw)
             self.protect(free=False)
@@ -98,6 +99,8 @@ class Task:
     def step(self) -> None:
         """Take the step that it stands before, and run to the next."""
         operation = self.operation
+        if operation.kind is Kind.START and self.stack_top and self.world.fine:
+            self._guard_globals()
         if operation.kind in ACCESSES:
             self.run_on(number=self._access())
             return
@@ -165,6 +168,8 @@ class Task:
             return self._at_breakpoint()
         if number == signal.SIGSEGV and self.space.guarded:
             found = self._guarded(ptrace.fault_address(self.pid))
+            if found is not None and self._is_unnamed(found):
+                return self._access()
             if found is not None:
                 self.operation = found
                 return None
@@ -276,6 +281,33 @@ class Task:
         self.place(address)
         self.space.guarded[address] = (line.end - address, _READ_WRITE if writable else _READ)
         self.protect(free=False)
+
+    @property
+    def has_guarded_globals(self) -> bool:
+        """Whether the process that it was copied from has its global variables guarded."""
+        own = self.program.globals
+        return own is not None and own.begin in self.space.guarded
+
+    def share_globals(self) -> None:
+        """Have the global variables of its process be memory that tasks have in common."""
+        own, name = self.program.globals, self.space.tasks[0].name
+        if own is not None:
+            self.space.share_globals(own.begin, own.end, Place(f"{OWN}{name}", 0))
+
+    def _guard_globals(self) -> None:
+        """Let no access through to the global variables, as the first other thread starts."""
+        own = self.program.globals
+        if own is not None and not self.has_guarded_globals:
+            ptrace.load_registers(self.pid, self.registers)
+            self.space.guarded[own.begin] = (own.end - own.begin, _READ_WRITE)
+            self.protect(free=False)
+
+    def _is_unnamed(self, operation: Operation) -> bool:
+        """Whether an access is to what lies between the global variables: the linker's tables."""
+        place, own = operation.place, self.program.globals
+        if place is None or own is None or not place.segment.startswith(OWN):
+            return False
+        return own.at(operation.address) is None
 
     def protect(self, *, free: bool) -> None:
         """mprotect(2) of all guarded ranges: as the program mapped them, or so that each access faults."""
