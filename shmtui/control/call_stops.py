@@ -71,10 +71,10 @@ def _step(task: "Task", function: str, site: int) -> Operation | None:
     if function in BUFFER_CALLS | MAKING_CALLS.keys() | PROCESS_CALLS | {"mmap", "shmat"}:
         return None
     place = task.place(registers.rdi)
-    there = place is None or len(task.space.read(registers.rdi, 4)) == 4
-    shared = place is not None or not task.space.is_alone
-    waits_alone = function == "sem_wait" and not task.word(registers.rdi)
-    if there and (shared or waits_alone):
+    first = task.space.read(registers.rdi, 4)
+    there = place is None or len(first) == 4
+    waits_alone = function == "sem_wait" and first == bytes(4)
+    if there and (place is not None or not task.space.is_alone or waits_alone):
         return Operation(Kind(function), site, place, registers.rdi)
     return None
 

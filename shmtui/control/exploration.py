@@ -123,6 +123,7 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     usual = execution.run()
     _require_under_way(usual, workshop)
     execution.run_until(usual, (), finder.look)
+    finder.look_by_use(execution, usual)
     execution.callers = frozenset(
         usual.programs[step.task] for step in usual.steps if step.operation.kind not in SILENT
     )

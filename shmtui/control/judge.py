@@ -129,7 +129,9 @@ def _misuses(run: "Run", names: "Names") -> list[Finding]:
             "{who} waits for ever for a semaphore that lies in its own memory, which no other process sees: neither "
             "shared memory (MAP_SHARED) nor a named semaphore"
         ),
-        "mutex-overflow": _("{who} posts {name}, which is 1 already: two can hold it then"),
+        "mutex-overflow": _(
+            "{who} posts {name} once more than it has waited for it: two can hold it then"
+        ),
     }
     return [
         Finding(

@@ -26,6 +26,9 @@ class ObjectUse:
         self._makers: dict[Place, Task] = {}
         self._used: dict[Place, Task] = {}
         self._highest: dict[Place, int] = {}
+        self._first: dict[Place, int] = {}
+        self._turns: dict[tuple[str, Place], tuple[int, int]] = {}
+        """Waits and posts of each task."""
 
     def initialised(self, place: Place, task: "Task", *, shared: bool) -> None:
         """A task calls sem_init(3)."""
@@ -44,7 +47,8 @@ class ObjectUse:
             return
         wrong: str | None = None
         if kind in _SEMAPHORE:
-            wrong = self._semaphore(task, place) or self._mutex_role(place, kind, before)
+            wrong = self._semaphore(task, place) or self._surplus(task, place, kind, before)
+            wrong = wrong or self._mutex_role(place, kind, before)
         elif kind in _MUTEX and not task.program.is_musl:
             first = self._used.setdefault(place, task)
             kept = task.word(operation.address + 16) & _PSHARED
@@ -69,6 +73,21 @@ class ObjectUse:
         named = place.segment.startswith("sem.")
         raw = self._world.memory.raw(place.segment, place.offset, 16)
         return "never-initialised" if not named and raw == bytes(16) else None
+
+    def _surplus(self, task: "Task", place: Place, kind: Kind, before: int | None) -> str | None:
+        """Of a semaphore that a task waits for and posts by turns: it posts once more than it has waited, and the value
+        exceeds the first one.
+        """
+        if before is None:
+            return None
+        first = self._first.setdefault(place, before)
+        waits, posts = self._turns.get((task.name, place), (0, 0))
+        if kind is not Kind.POST:
+            self._turns[task.name, place] = waits + (before > 0), posts
+            return None
+        self._turns[task.name, place] = waits, posts + 1
+        exceeds = before >= first > 0
+        return "mutex-overflow" if exceeds and 0 < waits <= posts else None
 
     def _mutex_role(self, place: Place, kind: Kind, before: int | None) -> str | None:
         """Of the semaphore that is the ring's lock: one that was 1 at most is posted while it is 1."""

@@ -14,11 +14,13 @@ import msgspec
 
 from shmtui.control.execution import Execution
 from shmtui.control.judge import HANG, Finding, judge, waiting_words
+from shmtui.control.operation import Place
 from shmtui.control.places import Names
 from shmtui.control.run import End, Run
 from shmtui.control.update_windows import update_windows
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
+from shmtui.shm.protocol import Role
 
 _SHARE: Final = 0.3
 """Of the budget, for loads and stores before the calls alone are searched."""
@@ -26,7 +28,11 @@ _FAVOURITES_SHARE: Final = 0.2
 """For one execution for each program that runs ahead, before any search."""
 _UPDATES_SHARE: Final = 0.2
 """For those executions in which a task is held between its load and its store of a word."""
+_OF_STARTS: Final = frozenset({"start-fails", "never-initialised", "crash"})
+"""What shows where a program starts before the one that makes ready what it uses."""
 _MOST_FAVOURITES: Final = 8
+_MANY: Final = 40
+"""Items of one execution in the usual order: what goes wrong with some values alone shows there."""
 _CALLS_SHARE: Final = 0.6
 """Of what is left then, for the calls alone before fewer items are searched; these have as much of the rest."""
 _DEPARTURE_STEPS: Final = 5
@@ -138,6 +144,8 @@ class SearchOutcome(msgspec.Struct):
     """Executions that were given up after so many steps."""
     stopped: bool = False
     """By the user."""
+    never_full: tuple[int, int] | None = None
+    """Where producers end before the ring can be full: their items in the usual order, and its slots."""
     started_first: list[tuple[tuple[str, ...], Finding]] = msgspec.field(default_factory=list)
     """The commands that go wrong where they start before the others, and what shows it."""
 
@@ -149,6 +157,18 @@ class SearchOutcome(msgspec.Struct):
             key=lambda each: (each[0].kind == "race", _length(*each)),
         )
         return ranked[0] if ranked else None
+
+
+def _never_full(run: Run, execution: Execution) -> tuple[int, int] | None:
+    ring = execution.ring
+    producers = [task for task, role in run.roles.items() if role is Role.PRODUCER]
+    if ring is None or ring.in_ is None or not all(task in run.ends for task in producers):
+        return None
+    at, begin = Place(ring.segment, ring.in_), len(run.steps) - len(run.choices)
+    moves = sum(
+        step.operation.place == at and step.value != step.after for step in run.steps[begin:]
+    )
+    return (moves, ring.slots) if 0 < moves <= ring.slots else None
 
 
 def _length(finding: Finding, run: Run) -> int:
@@ -178,7 +198,7 @@ class Search:
         """The shortest one in which somebody waits for ever, as one may whose peers have ended."""
         self._last_told = 0.0
         self.judges_starts = True
-        """Whether it is a mistake that a program fails where it starts before another."""
+        """Whether it is a mistake that a program goes wrong where it starts before one that it needs."""
 
     def run(self, *, fine: bool, share: float = 1.0) -> SearchOutcome:
         """Search: loads and stores for a while; then, unless ``fine``, the calls alone; then what is left of
@@ -191,6 +211,7 @@ class Search:
         if not first.is_same(second):
             raise ShmtuiError(self.unsteady(first, second))
         self._note(first)
+        self.outcome.never_full = _never_full(first, self.execution)
         self._favourites(tuple(first.programs), self._after_share(_FAVOURITES_SHARE))
         self._lost_updates(first, self._after_share(_UPDATES_SHARE))
         end, self._end = self._end, self._after_share(share)
@@ -286,13 +307,17 @@ class Search:
             self.execution.favourite = ""
 
     def _favourites(self, tasks: tuple[str, ...], end: float) -> None:
-        """One execution for each task that always goes on as long as it can: the others are far behind, by
-        more items than the ring has slots.
+        """One execution of many items; and one for each task that always goes on as long as it can: the others are
+        far behind, by more items than the ring has slots.
         """
         execution, items, ring = self.execution, self.execution.items, self.execution.ring
         if ring is not None and ring.slots <= _MOST_SLOTS:
             execution.items = max(items, ring.slots + _MORE_THAN_SLOTS)
         try:
+            if not self._decided() and not self._out_of_time(end):
+                execution.items, more = max(items, _MANY), execution.items
+                self._note(execution.run())
+                execution.items = more
             for task in tasks[:_MOST_FAVOURITES]:
                 if not self._decided() and not self._out_of_time(end):
                     execution.favourite = task
@@ -344,7 +369,7 @@ class Search:
             shorter = self._hanging is None or len(run.steps) < len(self._hanging.steps)
             self._hanging = run if shorter else self._hanging
         for finding in judge(run, self.names):
-            if finding.kind == "start-fails" and not self.judges_starts:
+            if run.starts_vary and finding.kind in _OF_STARTS and not self.judges_starts:
                 self._note_failed_start(finding, run)
                 continue
             old = outcome.found.get(finding.kind)

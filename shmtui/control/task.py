@@ -311,6 +311,7 @@ class Task:
 
     def protect(self, *, free: bool) -> None:
         """mprotect(2) of all guarded ranges: as the program mapped them, or so that each access faults."""
+        signals: set[int] = set()
         for begin, (size, rights) in self.space.guarded.items():
             registers = self.registers.copy()
             registers.rax, registers.rip = _MPROTECT, self.program.entry
@@ -318,6 +319,21 @@ class Task:
             registers.rdi, registers.rsi, registers.rdx = begin, size, rights if free else _NONE
             ptrace.store_registers(self.pid, registers)
             ptrace.resume(self.pid)
-            Stops.next(self.pid)
+            came = self._next_trap()
+            if came:
+                signals.add(came)
         if self.space.guarded:
             ptrace.store_registers(self.pid, self.registers)
+        for number in signals:  # It gets them as it runs on.
+            os.kill(self.pid, number)
+
+    def _next_trap(self) -> int:
+        """Wait until the system call is done that it makes for us; a signal that came first is held back: its number,
+        or 0.
+        """
+        came, status = 0, Stops.next(self.pid)
+        while os.WIFSTOPPED(status) and os.WSTOPSIG(status) != signal.SIGTRAP:
+            came = os.WSTOPSIG(status)
+            ptrace.resume(self.pid)
+            status = Stops.next(self.pid)
+        return came

@@ -147,7 +147,7 @@ def test_named_semaphores(built: Callable[..., str], explored: Explore) -> None:
         ("no-signal", {"deadlock"}),
         ("private", {"process-private"}),
         ("threads", set()),
-        ("threads no-signal", {"lost-wakeup"}),
+        ("threads no-signal", {"deadlock"}),
     ],
 )
 def test_conditions(
@@ -278,7 +278,7 @@ def test_programs_that_do_not_repeat_themselves(
 ) -> None:
     """That is said, and nothing judged."""
     monkeypatch.setenv("EXPLORED", name)
-    done = run_shmtui("explore", "--producer", f"{built('odd')} pid")
+    done = run_shmtui("explore", "--producer", f"{built('odd')} chance")
     assert (done.returncode, done.stdout) == (2, "")
     assert "do not repeat themselves" in done.stderr
     assert done.stderr.count("\n") == 1
