@@ -75,7 +75,8 @@ def _waits(run: "Run", names: "Names", task: str, operation: "Operation") -> str
         ).format(who=who)
     if operation.kind is Kind.WAKE:
         return _("{who} waits for a condition that nobody signals").format(who=who)
-    return _("{who} waits for {name}").format(who=who, name=names.place(operation.place))
+    name = names.place(operation.place) or _("what lies in its own memory")
+    return _("{who} waits for {name}").format(who=who, name=name)
 
 
 def _crashes(run: "Run", names: "Names") -> list[Finding]:
@@ -129,9 +130,7 @@ def _misuses(run: "Run", names: "Names") -> list[Finding]:
             "{who} waits for ever for a semaphore that lies in its own memory, which no other process sees: neither "
             "shared memory (MAP_SHARED) nor a named semaphore"
         ),
-        "mutex-overflow": _(
-            "{who} posts {name} once more than it has waited for it: two can hold it then"
-        ),
+        "mutex-overflow": _("{who} posts {name}, which nobody holds: two can hold it then"),
     }
     return [
         Finding(

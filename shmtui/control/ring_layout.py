@@ -107,7 +107,7 @@ class RingFinder:
         if self._options.given:
             reader = open_target(target)
             try:
-                said = _("by use") if self.by_use else _("as it was given")
+                said = _("by what the programs do") if self.by_use else _("as it was given")
                 return resolve(reader, self._options), said
             finally:
                 reader.close()

@@ -5,7 +5,6 @@ mistakes show with one or two). A state that was entered before is not entered a
 follows from it is known.
 """
 
-import heapq
 import time
 from collections.abc import Callable
 from typing import Final
@@ -13,6 +12,7 @@ from typing import Final
 import msgspec
 
 from shmtui.control.execution import Execution
+from shmtui.control.frontier import Covered, Frontier
 from shmtui.control.judge import HANG, Finding, judge, waiting_words
 from shmtui.control.operation import Place
 from shmtui.control.places import Names
@@ -45,90 +45,6 @@ AFTER_SECONDS: Final = 0.2
 """How long a shorter order is looked for once something is found."""
 _AFTER_ORDERS: Final = 10
 """And in how many executions at least, on a slow machine."""
-
-
-class Covered(msgspec.Struct):
-    """A part of the search."""
-
-    fine: bool
-    starts: bool = False
-    """Whether the starts were among the steps."""
-    orders: int = 0
-    states: int = 0
-    departures: int = 0
-    """Of the orders so far, the most."""
-    complete: bool = False
-    items: int = 0
-    """That each producer made."""
-
-
-class _Frontier:
-    """The states that were entered at one kind of step, and the orders that are to be tried."""
-
-    def __init__(self, items: int, *, fine: bool, starts: bool = False) -> None:
-        self.covered = Covered(fine, starts, items=items)
-        self.seen: set[int] = set()
-        self._gone_on: set[tuple[int, str]] = set()
-        """Who has gone on from which state."""
-        self._waiting: list[tuple[int, int, tuple[str, ...], int]] = [(0, 0, (), 0)]
-        """Departures, a number, the order, and the state before its last choice."""
-        self._number = 0
-        self._cut = False
-        """Whether an execution was not followed to its end: given up, or somebody was left looking."""
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
-    def begin_anew(self) -> None:
-        """Forget the states: orders that are to be tried may have been left out."""
-        self.seen.clear()
-        self._gone_on.clear()
-        self._waiting = [(0, 0, (), 0)]
-        self._cut = False
-        self.covered.orders += 1
-
-    def pop(self) -> tuple[str, ...]:
-        """The order to try next: of those with the fewest departures the first."""
-        departures, _number, order, state = heapq.heappop(self._waiting)
-        if order:
-            self._gone_on.add((state, order[-1]))
-        self.covered.departures = max(self.covered.departures, departures)
-        return order
-
-    def add(self, run: Run, prefix: int) -> None:
-        """What departs from an execution after its first ``prefix`` choices.
-
-        Where it came to a known state, the one who would have gone on may not have done so from there: that
-        takes no departure more.
-        """
-        order, departures = run.order, 0
-        for at, choice in enumerate(run.choices):
-            if at >= prefix:
-                self._gone_on.add((choice.state, choice.chosen))
-                for other in choice.enabled:
-                    if other != choice.chosen:
-                        cost = departures + (other != choice.default)
-                        self._push(cost, (*order[:at], other), choice.state)
-            departures += choice.chosen != choice.default
-        if run.known is not None and run.known not in self._gone_on:
-            state, default = run.known
-            self._push(departures, (*order, default), state, at_once=True)
-        self.covered.orders += 1
-        self.covered.states = len(self.seen)
-        self._cut = self._cut or run.end is End.UNFINISHED or bool(run.spinning)
-        while self._waiting and self._is_done(*self._waiting[0]):
-            heapq.heappop(self._waiting)
-        self.covered.complete = not self._waiting and not self._cut
-
-    def _push(
-        self, departures: int, order: tuple[str, ...], state: int, *, at_once: bool = False
-    ) -> None:
-        self._number += 1
-        number = -self._number if at_once else self._number
-        heapq.heappush(self._waiting, (departures, number, order, state))
-
-    def _is_done(self, _departures: int, _number: int, order: tuple[str, ...], state: int) -> bool:
-        return bool(order) and (state, order[-1]) in self._gone_on
 
 
 class SearchOutcome(msgspec.Struct):
@@ -216,7 +132,7 @@ class Search:
         self._lost_updates(first, self._after_share(_UPDATES_SHARE))
         end, self._end = self._end, self._after_share(share)
         items = self.execution.items
-        accesses, calls = _Frontier(items, fine=True), _Frontier(items, fine=False)
+        accesses, calls = Frontier(items, fine=True), Frontier(items, fine=False)
         self._every_state(accesses, self._end if fine else self._after_share(_SHARE))
         if accesses and not fine and not self.outcome.spinning and self._is_cheap(accesses, calls):
             self._every_state(calls, self._after_share(_CALLS_SHARE))
@@ -237,7 +153,7 @@ class Search:
         execution.starts_vary = True
         self._found_at, self._since_found = 0.0, 0
         try:
-            self._every_state(_Frontier(execution.items, fine=False, starts=True), self._end)
+            self._every_state(Frontier(execution.items, fine=False, starts=True), self._end)
         finally:
             execution.starts_vary = False
         self.outcome.found |= before
@@ -267,7 +183,7 @@ class Search:
         finally:
             execution.favourite, execution.starts_vary = "", False
 
-    def _is_cheap(self, accesses: _Frontier, calls: _Frontier) -> bool:
+    def _is_cheap(self, accesses: Frontier, calls: Frontier) -> bool:
         """Whether the calls alone are worth a search: of an interpreter all memory is read at each."""
         begin = self._clock()
         each = (begin - self._begin) / max(accesses.covered.orders, 1)
@@ -285,7 +201,7 @@ class Search:
         try:
             for items in range(1, most):
                 execution.items = items
-                frontier = _Frontier(items, fine=False)
+                frontier = Frontier(items, fine=False)
                 self._every_state(frontier, end)
                 if frontier:
                     break
@@ -392,7 +308,7 @@ class Search:
         self._note(run)
         return run
 
-    def _every_state(self, frontier: _Frontier, end: float, most: int | None = None) -> None:
+    def _every_state(self, frontier: Frontier, end: float, most: int | None = None) -> None:
         execution = self.execution
         if not frontier or self._is_over(end):
             return

@@ -9,9 +9,10 @@ from shmtui.sanitize import inert
 
 if TYPE_CHECKING:
     from shmtui.control.exploration import Exploration
+    from shmtui.control.frontier import Covered
     from shmtui.control.places import Names
     from shmtui.control.run import Run
-    from shmtui.control.search import Covered, SearchOutcome
+    from shmtui.control.search import SearchOutcome
     from shmtui.control.shortest_order import Shortened
 
 _MOST_STEPS: Final = 400
