@@ -31,18 +31,17 @@ def options_by_use(run: Run, segment: str, sources: "Sequence[TypeSource]") -> L
     ``run``: one execution at loads and stores.
     """
     begin = len(run.steps) - len(run.choices)
-    steps = [
+    here = [
         step
         for step in run.steps[begin:]
-        if step.operation.kind in ACCESSES
-        and step.operation.place is not None
-        and step.operation.place.segment == segment
+        if step.operation.place is not None and step.operation.place.segment == segment
     ]
+    steps = [step for step in here if step.operation.kind in ACCESSES]
     found = [
         LayoutOptions(
             header=Path(source.path),
             struct=struct.names[-1],
-            mapping=(("data", data), ("in", in_), ("out", out)),
+            mapping=(("data", data), ("in", in_), ("out", out), *_semaphores(struct, here)),
         )
         for source in sources
         for struct in source.structs
@@ -72,6 +71,40 @@ def _roles(struct: "Struct", steps: Sequence[Step]) -> Iterator[tuple[str, str, 
         in_, out = _one(ins, array), _one(outs, array)
         if in_ and out:
             yield name, in_, out
+
+
+def _semaphores(struct: "Struct", steps: Sequence[Step]) -> Iterator[tuple[str, str]]:
+    """The roles of its semaphores, by who waits and who posts: nobody does both with empty or full."""
+    from shmtui.layouts.member_roles import ABSENT, all_members  # noqa: PLC0415 - rarely needed
+
+    names = {m.offset: name for name, m in all_members(struct.members) if m.system == "sem_t"}
+    if not names:
+        return
+    waiting: dict[str, set[str]] = {}
+    posting: dict[str, set[str]] = {}
+    storing = {s.task for s in steps if s.operation.kind in ACCESSES and _is_data(struct, s)}
+    for step in steps:
+        place, kind = step.operation.place, step.operation.kind
+        name = None if place is None else names.get(place.offset)
+        if name is not None and kind in {Kind.WAIT, Kind.POST}:
+            users = posting if kind is Kind.POST else waiting
+            users.setdefault(name, set()).add(step.task)
+    found: dict[str, list[str]] = {"mutex": [], "empty": [], "full": []}
+    for name, waiters in waiting.items():
+        posters = posting.get(name, set())
+        apart = not waiters & posters
+        role = ("empty" if waiters <= storing else "full") if apart else "mutex"
+        found[role].append(name)
+    for role, fitting in found.items():
+        yield role, fitting[0] if len(fitting) == 1 else ABSENT
+
+
+def _is_data(struct: "Struct", step: Step) -> bool:
+    """Whether a step stores in an array of the struct."""
+    place, kind = step.operation.place, step.operation.kind
+    arrays = (m for m in struct.members if m.element is not None and not m.element.system)
+    inside = (m.offset <= place.offset < m.offset + m.shape.size for m in arrays if place)
+    return kind is not Kind.LOAD and any(inside)
 
 
 def _use(steps: Sequence[Step], offset: int, size: int) -> _Use:

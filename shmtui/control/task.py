@@ -24,6 +24,8 @@ _RESTS: Final = 3
 """So many looks in a row that find it asleep: on a busy machine a system call may take longer than one."""
 _SPIN_SECONDS: Final = 0.3
 _MPROTECT: Final = 10
+_RED_ZONE, _FRAME = 128, 1024
+"""Bytes below the stack pointer that a function may use, and those from there on that are compared."""
 _NONE, _READ, _READ_WRITE = 0, 1, 3
 _SHARED_PATHS: Final = (b"/dev/shm/", b"/memfd:", b"/dev/zero", b"/SYSV")
 _FAULTS: Final = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
@@ -215,6 +217,13 @@ class Task:
         self.registers.rip = address
         ptrace.store_registers(self.pid, self.registers)
         return at_call(self, function)
+
+    def state(self) -> int:
+        """Its registers and the part of its stack that its function uses."""
+        r = self.registers
+        stack = self.space.read(max(r.rsp - _RED_ZONE, 0), _FRAME)
+        kept = (r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8, r.r9)
+        return hash((kept, r.r10, r.r11, r.r12, r.r13, r.r14, r.r15, r.rip, stack))
 
     # The ways to go on.
 

@@ -113,7 +113,7 @@ MUTANTS: Final = (
     Mutant("course", "sum", "lost-update", items=6),
     Mutant("course", "twice", "mutex-overflow"),
     Mutant("course", "rarely", "lost-permit"),
-    Mutant("course", "again", "deadlock mutex-overflow item-lost item-overwritten"),
+    Mutant("course", "again", "deadlock mutex-overflow item-lost item-overwritten", items=6),
     Mutant("course", "full-1", "empty-slot-taken"),
     Mutant("named", "mutex-twice", "mutex-overflow"),
 )
