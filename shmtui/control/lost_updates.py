@@ -44,9 +44,10 @@ class LostUpdates:
         self._loads.pop(task, None)
 
     def access(
-        self, task: str, operation: Operation, before: int | None, after: int | None, step: int
-    ) -> None:
-        """A task has loaded or stored, as step number ``step``."""
+        self, task: str, operation: Operation, before: int | None, after: int | None, step: int,
+        *, sets_up: bool = False,
+    ) -> None:  # fmt: skip
+        """A task has loaded or stored, as step number ``step``; ``sets_up``: before others had begun."""
         place, width, kind = operation.place, operation.width, operation.kind
         if place is None:
             return
@@ -61,7 +62,8 @@ class LostUpdates:
             if lost and load is not None and other != task and kind is Kind.STORE:
                 update = LostUpdate(place, load.step, between, step)
                 self._seen.setdefault(key, []).append(update)
-        stored[task] = step, after
+        if not sets_up:
+            stored[task] = step, after
         values = self._values.setdefault(key, set())
         if load is not None:
             values.add(after)

@@ -88,7 +88,7 @@ class ExecutionObserver:
         number = len(self._world.result.steps) - 1
         if not self.set_up:
             self.races.access(task.name, operation, number)
-            self.updates.access(task.name, operation, before, after, number)
+        self.updates.access(task.name, operation, before, after, number, sets_up=self.set_up)
         if self.items is not None:
             puts = self._world.role_of(task) is not Role.CONSUMER
             self.items.access(task.name, operation, before, after, number, puts=puts)
