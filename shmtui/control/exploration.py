@@ -141,7 +141,7 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         execution, workshop.names, budget=budget, progress=progress, stopped=stopped, after=after,
         clock=clock,
     )  # fmt: skip
-    asked, starts = starts, starts or bool(usual.made_again)
+    asked, starts = starts, starts or _two_initialise(usual, workshop)
     execution.usual_failures = frozenset(t for t, status in usual.ends.items() if status > 0)
     outcome = search.run(fine=fine, share=_STARTS_SHARE if starts else 1.0)
     if starts:
@@ -177,6 +177,15 @@ def _other_means(workshop: Workshop) -> frozenset[str]:
             raise ShmtuiError(text.format(command=program.command[0]))
         found |= other_means(program.executable)
     return found
+
+
+def _two_initialise(usual: Run, workshop: Workshop) -> bool:
+    """Whether two programs that are not the same one initialise a semaphore."""
+    commands = {program.name: program.command for program, _role in workshop.programs}
+    return any(
+        commands[usual.programs[second]] != commands[usual.programs[first]]
+        for second, first, _place in usual.made_again
+    )
 
 
 def _require_under_way(usual: Run, workshop: Workshop) -> None:

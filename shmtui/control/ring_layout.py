@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from shmtui.control.execution import Execution
 
 _SIDES: Final = (Role.PRODUCER, Role.CONSUMER)
+_ITEMS: Final = 6
+"""Of each producer, that show what its members are for."""
 _PAGE: Final = 4096
 _READ_SECONDS: Final = 3.0
 """For the debug information of the programs."""
@@ -62,11 +64,12 @@ class RingFinder:
         """Find it by what the programs do at their loads and stores; ``usual``: an execution of them."""
         if self.found is not None or self._options.given or not self._types:
             return
-        fine, execution.fine = execution.fine, True
+        before = execution.fine, execution.items
+        execution.fine, execution.items = True, max(execution.items, _ITEMS)
         try:
             run = execution.run()
         finally:
-            execution.fine = fine
+            execution.fine, execution.items = before
         for segment, types in self._types.items():
             options = options_by_use(run, segment, types)
             if options is not None and self.found is None:
