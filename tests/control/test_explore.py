@@ -249,8 +249,7 @@ def test_who_starts_first(built: Callable[..., str], explored: Explore, tmp_path
     programs = ["--producer", f"{first} p", "--consumer", f"{first} c"]
     given = explored(*programs, code=0)
     assert "4 × " in given["layout"]
-    (note,) = given["notes"]
-    assert "start-fails" in note
+    (note,) = [each for each in given["notes"] if "start-fails" in each]
     assert "there is no segment" in note
     found = explored(*programs, "--start", "any", "--schedule", str(file), code=1)
     claims = {each["kind"]: each["claim"] for each in found["findings"]}

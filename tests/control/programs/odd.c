@@ -40,7 +40,7 @@ int main(int count, char **words)
     sem_init(semaphore, 1, 1);
     sem_wait(semaphore);
     if (has("chance"))
-        getrandom(word + 32, 4, 0);
+        word[32] = getrandom(&count, sizeof count, 0) + count;
     if (has("pid"))
         printf("%d %d\n", word[32] = getpid(), getppid());
     memcpy(word, TEXT, sizeof TEXT);
