@@ -24,6 +24,11 @@ class AddressSpace:
         """Bytes and rights, by the begin of the ranges that no access is let through to."""
         self.tasks: list[Task] = []
 
+    def share_globals(self, begin: int, end: int, place: Place) -> None:
+        """Count a process's own global variables as shared: its threads share them."""
+        kept = [each for each in self.shared if each[0] != begin]
+        self.shared = [*kept, (begin, end, place)]
+
     @property
     def is_alone(self) -> bool:
         """Whether it has one thread."""

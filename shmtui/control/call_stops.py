@@ -10,6 +10,7 @@ from shmtui.control.entry_points import (
     CLOCK_CALLS,
     JOINING_CALLS,
     LOADING_CALLS,
+    PROCESS_CALLS,
     SET_CALLS,
     SLEEPING_CALLS,
     STARTING_CALLS,
@@ -37,6 +38,9 @@ def at_call(task: "Task", function: str) -> int | None:
     if function in CLOCK_CALLS:
         calls.tell_time(task, function)
         return 0
+    if function in PROCESS_CALLS and task.program.is_own(site):
+        calls.tell_process(task, function)
+        return 0
     operation = _step(task, function, site)
     if operation is not None:
         task.operation = operation
@@ -59,15 +63,18 @@ def _step(task: "Task", function: str, site: int) -> Operation | None:
             None if _is_within(task, function, site) else calls.set_operation(task, function, site)
         )
     if function in STARTING_CALLS:
-        if not task.world.starts_vary:
+        sets_nothing = function == "semctl" and not calls.sets_value(task)
+        if not task.world.starts_vary or sets_nothing:
             return None
-        place = task.place(registers.rdi) if function == "sem_init" else None
+        place = calls.initialised(task, function)
         return Operation(Kind(function), site, place, registers.rdi)
-    if function in BUFFER_CALLS | MAKING_CALLS.keys() | {"mmap", "shmat"}:
+    if function in BUFFER_CALLS | MAKING_CALLS.keys() | PROCESS_CALLS | {"mmap", "shmat"}:
         return None
     place = task.place(registers.rdi)
-    there = place is None or len(task.space.read(registers.rdi, 4)) == 4
-    if there and (place is not None or not task.space.is_alone):
+    first = task.space.read(registers.rdi, 4)
+    there = place is None or len(first) == 4
+    waits_alone = function == "sem_wait" and first == bytes(4)
+    if there and (place is not None or not task.space.is_alone or waits_alone):
         return Operation(Kind(function), site, place, registers.rdi)
     return None
 

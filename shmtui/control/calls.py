@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from shmtui.control import ptrace
 from shmtui.control.entry_points import NAMING_CALLS
 from shmtui.control.operation import COND_WAITS, STARTING, WAKES, Kind, Operation, Place
+from shmtui.control.process_ids import real_pid, told_parent, told_pid
 from shmtui.control.semaphore_sets import SetOperation, blocking, decode_operations, operations_at
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ _TICK: Final = 1_000_000
 """Nanoseconds that pass from one question for the time to the next."""
 _MOST_SLEEP: Final = 10**18
 _MOST_VALUE: Final = 0x7FFFFFFF
+_SETTING: Final = (16, 17)
+"""SETVAL and SETALL of <sys/sem.h>."""
 _LOCK_BITS: Final = 0x3FFFFFFF
 _THREAD_ID: Final = {False: 0x2D0, True: 0x30}
 """Where ``struct pthread`` has it: glibc's, and musl's (True), which clears it as the thread ends."""
@@ -159,6 +162,12 @@ def may_join(task: "Task", operation: Operation) -> bool:
     return not left or any(t.ended is not None for t in left) or bool(task.registers.rdx & 1)
 
 
+def names_one(task: "Task", operation: Operation) -> bool:
+    """Whether a join waits for the end of one thread or child and no other."""
+    at_once = not operation.width and bool(task.registers.rdx & 1)
+    return bool(operation.width) or (0 < (task.awaited & 0xFFFFFFFF) < 2**31 and not at_once)
+
+
 def joined(task: "Task", operation: Operation) -> list[str]:
     """The tasks whose end a join has seen, by name."""
     if operation.width:
@@ -171,16 +180,46 @@ def joined(task: "Task", operation: Operation) -> list[str]:
     return []
 
 
+def sets_value(task: "Task") -> bool:
+    """Whether the call of semctl that it stands before gives semaphores their values."""
+    return task.registers.rdx & 0xFFFFFFFF in _SETTING
+
+
+def initialised(task: "Task", function: str) -> Place | None:
+    """The semaphore that the call initialises; None where it is none that is shared."""
+    registers = task.registers
+    if function == "sem_init":
+        return task.place(registers.rdi)
+    if function == "semctl" and sets_value(task):
+        number = registers.rsi & 0xFFFFFFFF if registers.rdx & 0xFFFFFFFF == _SETTING[0] else 0
+        return Place(task.world.files.sets.name_of(registers.rdi & 0xFFFFFFFF), number)
+    return None
+
+
 def note_start(task: "Task", function: str) -> None:
     """It is about to make something ready that is shared."""
     registers = task.registers
-    if function == "sem_init":
-        task.world.note_init(task, registers.rdi, shared=bool(registers.rsi & 0xFFFFFFFF))
+    place = initialised(task, function)
+    if place is not None:
+        shared = function == "semctl" or bool(registers.rsi & 0xFFFFFFFF)
+        task.world.use.initialised(place, task, shared=shared)
     elif function in NAMING_CALLS:
         name = task.space.read(registers.rdi, 256).split(b"\0")[0]
         task.world.files.note_name(function, name)
         site = int.from_bytes(task.space.read(registers.rsp, 8), "little")
         task.break_at(site, call=f"{function}({os.fsdecode(name)})")
+
+
+def tell_process(task: "Task", function: str) -> None:
+    """Answer for the PIDs that an execution has, which are the same in every one; kill(2) is let go on with the
+    real one.
+    """
+    if function == "kill":
+        task.registers.rdi = real_pid(task, task.registers.rdi)
+        ptrace.store_registers(task.pid, task.registers)
+        task.over()
+        return
+    task.leave(told_pid(task) if function == "getpid" else told_parent(task))
 
 
 # Time.

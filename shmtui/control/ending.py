@@ -1,6 +1,6 @@
 """Whether those who wait at the end of an execution may do so, or hang."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from shmtui.control.items import Fault, ItemFault, Items
 from shmtui.control.operation import Kind, Operation, Place
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shmtui.control.execution import Execution
     from shmtui.control.task import Task
 
+_UNKNOWN_SLOTS: Final = 16
 _LOOKS = frozenset({Kind.LOAD, Kind.SPIN, Kind.TRY_WAIT, Kind.TRY_LOCK, Kind.TRY_SET})
 
 
@@ -28,7 +29,7 @@ class Ending:
         """How it ended."""
         if any(task.operation.kind in _LOOKS for task in self.live):
             return End.SPINNING
-        if self._waits_in_vain():
+        if self.waits_in_vain:
             return End.STUCK
         if any(is_ready(task) for task in self.parked) or self._may_rest():
             return End.FINISHED
@@ -40,12 +41,15 @@ class Ending:
         waits = any(t not in self.parked and t.operation.kind is not Kind.JOIN for t in self.live)
         return waits and any(is_ready(task) for task in self.parked)
 
-    def _waits_in_vain(self) -> bool:
+    @property
+    def waits_in_vain(self) -> bool:
         """Whether producers have made as many items as the ring has slots, and all consumers wait for semaphores
         that nobody has ever posted.
         """
         world = self._world
-        if not self.parked or world.ring is None or world.items < world.ring.slots:
+        if not self.parked or world.made < (
+            _UNKNOWN_SLOTS if world.ring is None else world.ring.slots
+        ):
             return False
         waiting = [task for task in self.live if task not in self.parked]
         posted = {
@@ -62,7 +66,8 @@ class Ending:
         waiting = [task for task in self.live if task.operation.kind is not Kind.JOIN]
         sides = {self._world.role_of(task) for task in waiting}
         some_ended = len(self.live) < len(self._world.tasks)
-        at_lock = any(map(self._is_at_lock, waiting))
+        joins = len(waiting) < len(self.live)  # Its end is meant to come.
+        at_lock = joins or any(map(self._is_at_lock, waiting))
         return some_ended and none_crashed and len(sides) < 2 and not at_lock
 
     def _is_at_lock(self, task: "Task") -> bool:

@@ -26,10 +26,14 @@ CONTACT_CALLS: Final = NAMING_CALLS | frozenset(
     "shm_unlink sem_unlink shmget semget msgget fork vfork pthread_create memfd_create".split()
 )
 """The calls by which a program first meets others."""
-STARTING_CALLS: Final = NAMING_CALLS | frozenset("sem_init ftruncate shm_unlink sem_unlink".split())
+STARTING_CALLS: Final = NAMING_CALLS | frozenset(
+    "sem_init semctl ftruncate shm_unlink sem_unlink".split()
+)
 """Those that make what is shared ready: steps where programs may start in any order."""
 CLOCK_CALLS: Final = frozenset("time gettimeofday clock_gettime".split())
 """Served by the vDSO, vdso(7)."""
+PROCESS_CALLS: Final = frozenset("getpid getppid kill".split())
+"""Those that tell, or take, the PID of a process."""
 SET_CALLS: Final = frozenset({"semop", "semtimedop"})
 SYSTEM_V_CALLS: Final = SET_CALLS | frozenset({"semget", "shmget", "msgget"})
 OTHER_MEANS: Final = frozenset(
@@ -45,7 +49,7 @@ _SYMBOL: Final = struct.Struct("<IBBHQQ")
 _FUNCTION: Final = 2
 WANTED: Final = (
     SEMAPHORE_CALLS | LOCK_CALLS | SLEEPING_CALLS | CONTACT_CALLS | JOINING_CALLS | BUFFER_CALLS
-    | STARTING_CALLS | SYSTEM_V_CALLS | {"mmap", "shmat", "malloc", ERRNO_CALL}
+    | STARTING_CALLS | SYSTEM_V_CALLS | PROCESS_CALLS | {"mmap", "shmat", "malloc", ERRNO_CALL}
 )  # fmt: skip
 
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 from msgspec.structs import replace
 
 from shmtui.control.address_space import AddressSpace
+from shmtui.control.calls import names_one
+from shmtui.control.commuting import Commuting
 from shmtui.control.ending import Ending
 from shmtui.control.entry_points import uses_system_v
 from shmtui.control.items import Items, Ring
 from shmtui.control.machine_state import MachineState
 from shmtui.control.object_misuse import ObjectUse
-from shmtui.control.observation import ExecutionObserver
+from shmtui.control.observation import ExecutionObserver, own_name
 from shmtui.control.operation import ACCESSES, COND_WAITS, WAKES, Kind, Operation
 from shmtui.control.program import HeldProgram
 from shmtui.control.ptrace import Stops
@@ -63,6 +65,10 @@ class Execution:
         """States that were entered, where each is to be entered once."""
         self.most_steps: int | None = None
         """Steps after which an execution is given up; None: so many as the items may take."""
+        self.commuting = Commuting()
+        """Which steps are taken at once where each state is to be entered once."""
+        self.all_orders = False
+        """Whether none are."""
         self.sleeps_commute = True
         """Whether what follows a sleep, up to the next step, concerns nobody else."""
         self.callers: frozenset[str] = frozenset()
@@ -90,6 +96,7 @@ class Execution:
         )  # fmt: skip
         self.tasks = []
         self.repetition = Repetition(self)
+        self.commuting.begin()
         self._waiting: dict[object, list[Task]] = {}
         self.use = ObjectUse(self)
         self.memory = SharedBytes(self.files, self.tasks)
@@ -100,6 +107,10 @@ class Execution:
             self.result.faults = self.observed.items.faults
         self._order: tuple[str, ...] = ()
         self._current: Task | None = None
+        self._inside: Task | None = None
+        """Who has gone through waits since the last point at which any could have gone on, and done nothing else
+        that concerns others.
+        """
         self._over = False
         self._beyond: Beyond | None = None
         usual = _FIRST_STEPS + _ITEM_STEPS * self.items * len(self.programs)
@@ -180,11 +191,16 @@ class Execution:
             enabled = self._enabled() if self._beyond is not None else []
             if not enabled:
                 return False
-        if self.seen is not None and (local := [t for t in enabled if self._is_local(t)]):
-            enabled = local[:1]
         at, order, state = len(self.result.choices), self._order, 0
+        searched = self.seen is not None and at >= len(order)
+        local = [task for task in enabled if self._is_local(task)] if searched else []
+        enabled = local or enabled
         default = self._default(enabled, self._current)
-        if self.seen is not None and at >= len(order) and self._beyond is None:
+        goes_on = bool(local)
+        if searched and not local and self._inside in enabled and self._inside is not None:
+            default, goes_on = self._inside, True
+        enabled = [default] if goes_on else enabled
+        if searched and not goes_on and self.seen is not None and self._beyond is None:
             state = self._state.now()
             if state in self.seen:
                 self.result.end, self._over = End.KNOWN, True
@@ -195,7 +211,15 @@ class Execution:
         names = tuple(task.name for task in enabled)
         asleep = tuple(task.name for task in self.tasks if may_wake(task))
         self.result.choices.append(ChoicePoint(names, chosen.name, default.name, asleep, state))
+        begins = not goes_on or self._inside is chosen
+        acquires, count = (
+            self.commuting.acquires(chosen.operation, own_name(chosen)),
+            len(self.tasks),
+        )
+        accesses = chosen.operation.kind in ACCESSES and self._is_local(chosen)
         self._take(chosen)
+        inside = (acquires and begins) or (accesses and self._inside is chosen)
+        self._inside = chosen if self._reduces and inside and count == len(self.tasks) else None
         self._current = chosen
         return True
 
@@ -267,12 +291,30 @@ class Execution:
         """Whether it is a producer that has made its items, and stands before the next one."""
         if self.role_of(task) is not Role.PRODUCER or task.operation.kind in ACCESSES:
             return False
-        more = 0 if self._beyond is None else self._beyond.more
-        return self.observed.visits(task) >= self.items + more
+        return self.observed.visits(task) >= self.made
+
+    @property
+    def made(self) -> int:
+        """Items that each producer may make."""
+        return self.items + (0 if self._beyond is None else self._beyond.more)
 
     def _is_local(self, task: Task) -> bool:
         """Whether its step has to do with nobody else's, so that its place in the order does not matter."""
-        return task.operation.kind is Kind.SLEEP and (self.fine or self.sleeps_commute)
+        operation = task.operation
+        if operation.kind is Kind.SLEEP:
+            return self.fine or self.sleeps_commute
+        if not self._reduces:
+            return False
+        if operation.kind is Kind.JOIN:
+            return names_one(task, operation)
+        alike = self.commuting.commutes(task.name, operation, own_name(task))
+        return alike or operation.kind is Kind.START
+
+    @property
+    def _reduces(self) -> bool:
+        """Whether one order of steps stands for others."""
+        varies = self.all_orders or self.starts_vary or self.result.foreign
+        return self.fine and not varies
 
     def _end(self) -> None:
         """Nobody can go on, but for those who are parked."""
@@ -316,16 +358,12 @@ class Execution:
         task = Task(self, parent.program, f"{parent.program.name}.{number}", pid, space, parent)
         if is_thread:
             task.stack_top = self._state.stack_of(task)
+        if is_thread or task.has_guarded_globals:
+            task.share_globals()
         self.tasks.append(task)
         self.result.programs[task.name] = parent.program.name
         self.result.roles[task.name] = self.role_of(task)
         self.observed.races.fork(parent.name, task.name)
-
-    def note_init(self, task: Task, address: int, *, shared: bool) -> None:
-        """A task initialises a semaphore."""
-        place = task.place(address)
-        if place is not None:
-            self.use.initialised(place, task, shared=shared)
 
     def finish(self) -> None:
         """End all tasks, threads before those that began them."""

@@ -112,6 +112,7 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     """
     execution, files = workshop.execution, workshop.files
     others = _other_means(workshop)
+    execution.all_orders = bool(others)
     segment = (name or SEED_NAME).lstrip("/")
     if initialise:
         libc = Libc.MUSL if workshop.programs[0][0].is_musl else Libc.GLIBC
@@ -122,6 +123,7 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     usual = execution.run()
     _require_under_way(usual, workshop)
     execution.run_until(usual, (), finder.look)
+    finder.look_by_use(execution, usual)
     execution.callers = frozenset(
         usual.programs[step.task] for step in usual.steps if step.operation.kind not in SILENT
     )
@@ -139,9 +141,11 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         execution, workshop.names, budget=budget, progress=progress, stopped=stopped, after=after,
         clock=clock,
     )  # fmt: skip
+    asked, starts = starts, starts or _two_initialise(usual, workshop)
     execution.usual_failures = frozenset(t for t, status in usual.ends.items() if status > 0)
     outcome = search.run(fine=fine, share=_STARTS_SHARE if starts else 1.0)
     if starts:
+        search.judges_starts = asked
         outcome = search.run_starts()
     elif not outcome.found and not outcome.stopped:
         search.other_starts()
@@ -173,6 +177,15 @@ def _other_means(workshop: Workshop) -> frozenset[str]:
             raise ShmtuiError(text.format(command=program.command[0]))
         found |= other_means(program.executable)
     return found
+
+
+def _two_initialise(usual: Run, workshop: Workshop) -> bool:
+    """Whether two programs that are not the same one initialise a semaphore."""
+    commands = {program.name: program.command for program, _role in workshop.programs}
+    return any(
+        commands[usual.programs[second]] != commands[usual.programs[first]]
+        for second, first, _place in usual.made_again
+    )
 
 
 def _require_under_way(usual: Run, workshop: Workshop) -> None:

@@ -164,6 +164,8 @@ class Items:
                 continue
             old = self._bytes.get(at)
             same = old is not None and old.task == task and old.posts == hand.posts
+            if old is not None and old.taken is not None and not self.ring.keeps_items:
+                same = False  # Who posts nothing begins its next item so.
             if old is not None and same:
                 old.read = False
                 continue

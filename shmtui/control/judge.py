@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from shmtui.control.items import Fault
-from shmtui.control.operation import Kind
+from shmtui.control.operation import ACCESSES, COND_WAITS, Kind
 from shmtui.control.permits import forgotten_posts
 from shmtui.control.run import End
 from shmtui.i18n import _
@@ -46,6 +46,7 @@ def judge(run: "Run", names: "Names") -> tuple[Finding, ...]:
         text = _("nobody can go on: {who}")
         claim = text.format(who=waiting_words(run, names))
         found.append(Finding("deadlock", claim, len(run.steps) - 1))
+    found += _looks_once(run, names)
     return (*found, *_slept_through(run, names), *_updates(run, names), *_races(run, names))
 
 
@@ -74,7 +75,8 @@ def _waits(run: "Run", names: "Names", task: str, operation: "Operation") -> str
         ).format(who=who)
     if operation.kind is Kind.WAKE:
         return _("{who} waits for a condition that nobody signals").format(who=who)
-    return _("{who} waits for {name}").format(who=who, name=names.place(operation.place))
+    name = names.place(operation.place) or _("what lies in its own memory")
+    return _("{who} waits for {name}").format(who=who, name=name)
 
 
 def _crashes(run: "Run", names: "Names") -> list[Finding]:
@@ -124,7 +126,11 @@ def _misuses(run: "Run", names: "Names") -> list[Finding]:
         "process-private": _(
             "{who} uses {name}, which was initialised for the threads of another process alone"
         ),
-        "mutex-overflow": _("{who} posts {name}, which is 1 already: two can hold it then"),
+        "private-memory": _(
+            "{who} waits for ever for a semaphore that lies in its own memory, which no other process sees: neither "
+            "shared memory (MAP_SHARED) nor a named semaphore"
+        ),
+        "mutex-overflow": _("{who} posts {name}, which nobody holds: two can hold it then"),
     }
     return [
         Finding(
@@ -207,6 +213,26 @@ def _slept_through(run: "Run", names: "Names") -> list[Finding]:
         "waits for is there, and no signal comes, or it does not look (if where while is needed)"
     )
     return [Finding(LOST_WAKEUP, text.format(who=_where(run, names, task, operation)), step)]
+
+
+def _looks_once(run: "Run", names: "Names") -> list[Finding]:
+    """Who waits for a condition, is woken with nothing changed, and goes on: pthread_cond_wait(3) may return so."""
+    text = _(
+        "{who} waits for a condition, and once woken it does not look again whether it may go on, though nothing has "
+        "changed: it has to wait in a while, not after an if"
+    )
+    for number, step in enumerate(run.steps):
+        if step.operation.kind is not Kind.WAKE_UNSIGNALLED or not number:
+            continue
+        before = run.steps[number - 1]
+        if before.task != step.task or before.operation.kind is not Kind.COND_WAIT:
+            continue
+        own = (s for s in run.steps[number + 1 :] if s.task == step.task)
+        following = next((s.operation for s in own if s.operation.kind not in ACCESSES), None)
+        if following is not None and following.kind not in COND_WAITS:
+            who = _where(run, names, step.task, before.operation)
+            return [Finding("spurious-wakeup", text.format(who=who), number)]
+    return []
 
 
 def _races(run: "Run", names: "Names") -> list[Finding]:

@@ -133,6 +133,11 @@ class LiveTask:
         """Where that and its libraries are loaded."""
         return self.process.code.bases
 
+    @property
+    def globals(self) -> None:
+        """None: its own memory is not watched."""
+        return
+
     def stop(self, *, at_once: bool = True) -> tuple[int, int] | None:
         """Signal and event of its stop; None where there is none yet, ``at_once``, or it has ended."""
         try:

@@ -18,6 +18,8 @@ class LoadedCode(msgspec.Struct, frozen=True):
     functions: tuple[tuple[int, str], ...]
     """Addresses and names of the functions of `entry_points`, and of the vDSO's clocks."""
     is_musl: bool
+    own: tuple[tuple[int, int], ...]
+    """Begin and end of the executable's own code."""
 
 
 def loaded_code(pid: int, memory: int) -> LoadedCode:
@@ -28,6 +30,7 @@ def loaded_code(pid: int, memory: int) -> LoadedCode:
     executable = os.fspath(Path(f"/proc/{pid}/exe").readlink())
     begins: dict[str, int] = {}
     with_code: set[str] = set()
+    own: list[tuple[int, int]] = []
     found: list[tuple[int, str]] = []
     for line in map(split_line, map_lines(pid) or ()):
         if line.path.startswith(b"/"):
@@ -36,6 +39,7 @@ def loaded_code(pid: int, memory: int) -> LoadedCode:
                 begins.setdefault(path, line.start)
             if b"x" in line.rights:
                 with_code.add(path)
+                own += [(line.start, line.end)] * (path == executable)
         elif line.path == b"[vdso]":
             image = os.pread(memory, line.end - line.start, line.start)
             found += _placed(line.start, clock_entry_points(image))
@@ -43,7 +47,7 @@ def loaded_code(pid: int, memory: int) -> LoadedCode:
     for path, base in bases.items():
         found += _placed(base, entry_points(path))
     is_musl = any("ld-musl" in path for path in bases) or is_static_musl(executable)
-    return LoadedCode(executable, bases, tuple(found), is_musl)
+    return LoadedCode(executable, bases, tuple(found), is_musl, tuple(own))
 
 
 def _placed(base: int, functions: dict[str, tuple[int, ...]]) -> list[tuple[int, str]]:

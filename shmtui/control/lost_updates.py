@@ -1,6 +1,6 @@
 """Words that a task changes by what it loaded, while another has stored there in between. Pure.
 
-A store that always stores the same value, as that of a flag, changes nothing by what was loaded.
+A task that always stores the same value there, as a flag's, changes nothing by what it loaded.
 """
 
 import msgspec
@@ -33,9 +33,9 @@ class LostUpdates:
     def __init__(self) -> None:
         self.found: list[LostUpdate] = []
         self._loads: dict[str, dict[tuple[Place, int], _Load]] = {}
-        self._seen: dict[tuple[str, int], list[LostUpdate]] = {}
-        """By task and instruction that stores, until that has stored another value, too."""
-        self._values: dict[tuple[str, int], set[int | None]] = {}
+        self._seen: dict[tuple[str, Place], list[LostUpdate]] = {}
+        """By task and word, until it has stored another value there, too, after a load."""
+        self._values: dict[tuple[str, Place], set[int | None]] = {}
         self._stored: dict[tuple[Place, int], dict[str, tuple[int, int | None]]] = {}
         """By place and bytes the last store of each task: its step and value."""
 
@@ -44,13 +44,14 @@ class LostUpdates:
         self._loads.pop(task, None)
 
     def access(
-        self, task: str, operation: Operation, before: int | None, after: int | None, step: int
-    ) -> None:
-        """A task has loaded or stored, as step number ``step``."""
+        self, task: str, operation: Operation, before: int | None, after: int | None, step: int,
+        *, sets_up: bool = False,
+    ) -> None:  # fmt: skip
+        """A task has loaded or stored, as step number ``step``; ``sets_up``: before others had begun."""
         place, width, kind = operation.place, operation.width, operation.kind
         if place is None:
             return
-        loads, site = self._loads.setdefault(task, {}), (task, operation.site)
+        loads, key = self._loads.setdefault(task, {}), (task, place)
         if kind is Kind.LOAD:
             loads[place, width] = _Load(before, step)
             return
@@ -60,9 +61,11 @@ class LostUpdates:
             lost = load is not None and between > load.step and value != load.value
             if lost and load is not None and other != task and kind is Kind.STORE:
                 update = LostUpdate(place, load.step, between, step)
-                self._seen.setdefault(site, []).append(update)
-        stored[task] = step, after
-        values = self._values.setdefault(site, set())
-        values.add(after)
+                self._seen.setdefault(key, []).append(update)
+        if not sets_up:
+            stored[task] = step, after
+        values = self._values.setdefault(key, set())
+        if load is not None:
+            values.add(after)
         if len(values) > 1:
-            self.found += self._seen.pop(site, ())
+            self.found += self._seen.pop(key, ())

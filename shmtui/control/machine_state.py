@@ -40,9 +40,7 @@ class MachineState:
             if task.ended is not None:
                 tasks.append(task.ended)
                 continue
-            known = (
-                world.observed.learned.get(task.name, 0) if world.fine else self._knowledge(task)
-            )
+            known = self._learned(task) if world.fine else self._knowledge(task)
             asked = task.slept if task.asked_time else 0
             tasks.append((task.operation.kind, task.operation.site, task.woken, asked, known))
         segments = sorted(world.memory.segments().items())
@@ -56,6 +54,19 @@ class MachineState:
         names = world.files.listing() if world.starts_vary else ()
         sets = world.files.sets.state() if world.uses_sets else ()
         return hash((tuple(tasks), tuple(memory), items, names, sets))
+
+    def _learned(self, task: "Task") -> object:
+        """What it has loaded and done; of threads the heap, too, which they have in common, and whose accesses are no
+        steps.
+        """
+        learned = self._world.observed.learned.get(task.name, 0)
+        if len(task.space.tasks) < 2 or task is not task.space.tasks[0]:
+            return learned
+        lines = [line for line in task.space.lines() if line.path == b"[heap]"]
+        heap = b"".join(
+            task.space.read(line.start, min(line.end - line.start, _MOST_BYTES)) for line in lines
+        )
+        return learned, hash(self._named(heap))
 
     def _named(self, raw: bytes) -> bytes:
         pages = (raw[at : at + _PAGE] for at in range(0, len(raw), _PAGE))

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
+from shmtui.control.global_variables import OWN
 from shmtui.control.operation import TIMED, Kind, Operation, Place
 from shmtui.control.run import Misuse
 
@@ -25,6 +26,9 @@ class ObjectUse:
         self._makers: dict[Place, Task] = {}
         self._used: dict[Place, Task] = {}
         self._highest: dict[Place, int] = {}
+        self._first: dict[Place, int] = {}
+        self._turns: dict[tuple[str, Place], tuple[int, int]] = {}
+        """Waits and posts of each task."""
 
     def initialised(self, place: Place, task: "Task", *, shared: bool) -> None:
         """A task calls sem_init(3)."""
@@ -37,26 +41,53 @@ class ObjectUse:
         """A task uses an object, or waits to."""
         place, kind = operation.place, operation.kind
         if place is None:
+            if kind is Kind.WAIT and task.space.is_alone and not task.word(operation.address):
+                place = Place("", operation.address)
+                self._found("private-memory", place, task, operation, step)
             return
         wrong: str | None = None
         if kind in _SEMAPHORE:
-            wrong = self._semaphore(task, place) or self._mutex_role(place, kind, before)
+            wrong = self._semaphore(task, place) or self._surplus(task, place, kind, before)
+            wrong = wrong or self._mutex_role(place, kind, before)
         elif kind in _MUTEX and not task.program.is_musl:
             first = self._used.setdefault(place, task)
             kept = task.word(operation.address + 16) & _PSHARED
             if first.space is not task.space and not kept:
                 wrong = "process-private"
+        if wrong is not None:
+            self._found(wrong, place, task, operation, step)
+
+    def _found(
+        self, wrong: str, place: Place, task: "Task", operation: Operation, step: int
+    ) -> None:
         misuses = self._world.result.misuses
-        if wrong is not None and not any((m.kind, m.place) == (wrong, place) for m in misuses):
+        if not any((m.kind, m.place) == (wrong, place) for m in misuses):
             misuses.append(Misuse(wrong, place, step, task.name, operation))
 
     def _semaphore(self, task: "Task", place: Place) -> str | None:
         made = self._made.get(place)
         if made is not None:
             return "process-private" if not made[0] and made[1] is not task.space else None
+        if place.segment.startswith(OWN):
+            return None  # One for threads is all zeros where it is initialised to 0.
         named = place.segment.startswith("sem.")
         raw = self._world.memory.raw(place.segment, place.offset, 16)
         return "never-initialised" if not named and raw == bytes(16) else None
+
+    def _surplus(self, task: "Task", place: Place, kind: Kind, before: int | None) -> str | None:
+        """Of a semaphore that a task waits for and posts by turns: it posts once more than it has waited, and the value
+        exceeds the first one.
+        """
+        if before is None:
+            return None
+        first = self._first.setdefault(place, before)
+        waits, posts = self._turns.get((task.name, place), (0, 0))
+        if kind is not Kind.POST:
+            self._turns[task.name, place] = waits + (before > 0), posts
+            return None
+        self._turns[task.name, place] = waits, posts + 1
+        exceeds = before >= first > 0
+        return "mutex-overflow" if exceeds and 0 < waits <= posts else None
 
     def _mutex_role(self, place: Place, kind: Kind, before: int | None) -> str | None:
         """Of the semaphore that is the ring's lock: one that was 1 at most is posted while it is 1."""

@@ -53,9 +53,23 @@ class ExecutionObserver:
             self._call(name, operation, before)
         if kind not in ACCESSES:
             self.updates.called(name)
+        if world.fine and not self.set_up:
+            self._commuting(task, operation, before, failed=failed)
         if world.fine:
             learned = after if kind in ACCESSES else failed
             self.learned[name] = hash((self.learned.get(name, 0), kind, operation.site, learned))
+
+    def _commuting(
+        self, task: "Task", operation: Operation, before: int | None, *, failed: bool
+    ) -> None:
+        world = self._world
+        if operation.kind in ACCESSES:
+            alone = all(other is task or other.ended is not None for other in world.tasks)
+            world.commuting.accessed(task.name, operation, alone=alone)
+        else:
+            world.commuting.called(
+                task.name, operation, before, own_name(task), failed=failed, released=task.operation
+            )
 
     def _call(self, name: str, operation: Operation, before: int | None) -> None:
         each = operation.each()
@@ -74,7 +88,7 @@ class ExecutionObserver:
         number = len(self._world.result.steps) - 1
         if not self.set_up:
             self.races.access(task.name, operation, number)
-            self.updates.access(task.name, operation, before, after, number)
+        self.updates.access(task.name, operation, before, after, number, sets_up=self.set_up)
         if self.items is not None:
             puts = self._world.role_of(task) is not Role.CONSUMER
             self.items.access(task.name, operation, before, after, number, puts=puts)
@@ -95,6 +109,12 @@ class ExecutionObserver:
             number = len(self._world.result.steps)
             puts = self._world.role_of(task) is not Role.CONSUMER
             self.items.access(task.name, operation, word, word, number, puts=puts)
+        self._world.commuting.accessed(task.name, operation, alone=False)
+
+
+def own_name(task: "Task") -> str:
+    """The name of the memory that a task's process has to itself."""
+    return task.space.tasks[0].name
 
 
 def _point(operation: Operation) -> object:

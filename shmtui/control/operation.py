@@ -37,6 +37,7 @@ class Kind(StrEnum):
     OPEN = "shm_open"
     OPEN_SEMAPHORE = "sem_open"
     INITIALISE = "sem_init"
+    SET_VALUE = "semctl"
     SIZE = "ftruncate"
     UNLINK = "shm_unlink"
     UNLINK_SEMAPHORE = "sem_unlink"
@@ -47,7 +48,8 @@ class Kind(StrEnum):
 
 ACCESSES: Final = frozenset({Kind.LOAD, Kind.STORE, Kind.UPDATE})
 STARTING: Final = frozenset({
-    Kind.OPEN, Kind.OPEN_SEMAPHORE, Kind.INITIALISE, Kind.SIZE, Kind.UNLINK, Kind.UNLINK_SEMAPHORE
+    Kind.OPEN, Kind.OPEN_SEMAPHORE, Kind.INITIALISE, Kind.SET_VALUE, Kind.SIZE, Kind.UNLINK,
+    Kind.UNLINK_SEMAPHORE,
 })  # fmt: skip
 """Calls that make ready what is shared."""
 SILENT: Final = STARTING | {Kind.SLEEP, Kind.START, Kind.KERNEL, Kind.SPIN, Kind.JOIN}

@@ -89,8 +89,8 @@ def _forgotten(run: Run, task: str, taken: Place, given: Place) -> list[Forgotte
     begins: list[int] = []
     posts: list[int] = []
     for number, step in enumerate(run.steps):
-        if step.task != task:
-            continue
+        if step.task != task or (step.operation.kind is Kind.TRY_SET and not step.value):
+            continue  # Of others, or in vain.
         for each in step.operation.each():
             if each.kind is Kind.WAIT and _object(each) == taken:
                 begins.append(number)

@@ -6,6 +6,7 @@ from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from shmtui.control.global_variables import OWN, GlobalVariables
 from shmtui.control.operation import ACCESSES, SILENT, STARTING, WAKES, Kind, Operation, Place
 from shmtui.control.semaphore_sets import PREFIX
 from shmtui.i18n import _
@@ -72,6 +73,9 @@ class LoadedProgram(Protocol):
     @property
     def bases(self) -> dict[str, int]: ...
 
+    @property
+    def globals(self) -> GlobalVariables | None: ...
+
 
 class Names:
     """The names of one search: of the ring's fields, of other places, and of the programs' lines."""
@@ -89,6 +93,9 @@ class Names:
         if place.segment.startswith(PREFIX):
             key = place.segment.removeprefix(PREFIX)
             return _("semaphore {number} of set {key}").format(number=place.offset, key=key)
+        if place.segment.startswith(OWN):
+            held = self._programs[place.segment.removeprefix(OWN).partition(".")[0]]
+            return (held.globals.name(place.offset) if held.globals else "") or _("its memory")
         ring = self._ring
         if ring is not None and place.segment == ring.segment:
             for name in ("in", "out", "count", "mutex", "empty", "full"):

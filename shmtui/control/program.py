@@ -18,11 +18,14 @@ from shmtui.control import ptrace
 from shmtui.control.entry_points import (
     CONTACT_CALLS,
     ERRNO_CALL,
+    PROCESS_CALLS,
     SLEEPING_CALLS,
     STARTING_CALLS,
     SYSTEM_V_CALLS,
 )
+from shmtui.control.global_variables import GlobalVariables, global_variables
 from shmtui.control.loaded_code import loaded_code
+from shmtui.control.process_ids import number_of
 from shmtui.control.ptrace import Registers, Stops
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -66,6 +69,9 @@ class HeldProgram:
         self.bases: dict[str, int] = {}
         """Where its executable and libraries are loaded."""
         self.is_musl = False
+        self._own_code: tuple[tuple[int, int], ...] = ()
+        self.globals: GlobalVariables | None = None
+        """Of a dynamic program: those of a static one are the library's, too."""
         self.terminal, inner = pty.openpty()
         tty.setraw(inner)
         os.set_blocking(self.terminal, False)
@@ -125,11 +131,16 @@ class HeldProgram:
         self._run_to_entry()
         code = loaded_code(self.pid, self.memory)
         self.executable, self.bases, self.is_musl = code.executable, code.bases, code.is_musl
+        self._own_code = code.own
+        if len(self.bases) > 1:
+            self.globals = global_variables(self.executable, self.bases[self.executable])
         own: dict[str, int] = {}
         for address, function in code.functions:
             if function in {"malloc", ERRNO_CALL}:
                 own[function] = address
                 continue
+            if function in PROCESS_CALLS and self.is_own(address):
+                continue  # Static: the library's own calls of it would be told, too.
             self.breakpoints[address] = function
             self.instructions[address] = os.pread(self.memory, 1, address)
         if not self.breakpoints:
@@ -161,7 +172,7 @@ class HeldProgram:
         ptrace.store_registers(self.pid, self.registers)
 
     def _run_to_contact(self) -> None:
-        wanted = CONTACT_CALLS | SLEEPING_CALLS | {"mmap"}
+        wanted = CONTACT_CALLS | SLEEPING_CALLS | {"mmap", "getpid"}
         early = [address for address, name in self.breakpoints.items() if name in wanted]
         for address in early:
             os.pwrite(self.memory, BREAKPOINT, address)
@@ -171,13 +182,18 @@ class HeldProgram:
             address = self.registers.rip - 1
             if address not in self.instructions:
                 continue
-            if self.breakpoints[address] in SLEEPING_CALLS:
-                self._leave()
+            function = self.breakpoints[address]
+            if function in SLEEPING_CALLS:
+                self._leave(0)
+                continue
+            site = int.from_bytes(os.pread(self.memory, 8, self.registers.rsp), "little")
+            if function == "getpid" and self.is_own(site):
+                self._leave(number_of(self.name))
                 continue
             self.registers.rip = address
             ptrace.store_registers(self.pid, self.registers)
             shared = self.registers.rcx & _MAP_SHARED and self.registers.rdx & _PROT_WRITE
-            if self.breakpoints[address] != "mmap" or shared:
+            if function not in {"mmap", "getpid"} or (function == "mmap" and shared):
                 break
             os.pwrite(self.memory, self.instructions[address], address)
             ptrace.single_step(self.pid)
@@ -188,12 +204,16 @@ class HeldProgram:
         for address in early:
             os.pwrite(self.memory, self.instructions[address], address)
 
-    def _leave(self) -> None:
-        """Leave the function at whose first instruction it was stopped, with 0: sleep takes no time."""
+    def is_own(self, address: int) -> bool:
+        """Whether its own code lies there, and not a library's."""
+        return any(begin <= address < end for begin, end in self._own_code)
+
+    def _leave(self, value: int) -> None:
+        """Leave the function at whose first instruction it was stopped, with ``value``: sleep takes no time."""
         registers = self.registers
         registers.rip = int.from_bytes(os.pread(self.memory, 8, registers.rsp), "little")
         registers.rsp += 8
-        registers.rax, registers.orig_rax = 0, 2**64 - 1
+        registers.rax, registers.orig_rax = value, 2**64 - 1
         ptrace.store_registers(self.pid, registers)
 
     def _next_stop(self) -> None:

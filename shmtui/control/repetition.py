@@ -14,6 +14,8 @@ _TIMES: Final = 3
 """Times that a task has loaded the same values before it is said to wait for others to change them."""
 
 
+_MANY_TIMES: Final = 40
+"""The same of one whose registers or stack have changed in between."""
 _SPINS: Final = 6
 """Times that a task was stopped as it ran on and on, while nothing that is shared changed."""
 
@@ -30,6 +32,8 @@ class Repetition:
     def __init__(self, world: "Execution") -> None:
         self._world = world
         self._looks: dict[str, dict[tuple[int, Place | None], _Look]] = {}
+        self._states: dict[tuple[str, int, Place | None], tuple[int, int, int]] = {}
+        """Of who looks again: how often it had looked, and its registers and stack before that look and the last."""
         self._spins: dict[str, tuple[int, int]] = {}
         """How often a task was stopped, and what was shared then."""
 
@@ -68,6 +72,15 @@ class Repetition:
         self._world.result.spinning.add((task.name, None))
         return True
 
+    def _is_as_before(self, task: "Task", times: int) -> bool:
+        """Whether it would take its next look in the state of the last one: one that counts goes on to its end."""
+        key = task.name, task.operation.site, task.operation.place
+        known, before, now = self._states.get(key, (0, 0, 0))
+        if known != times:
+            before, now = (now if known == times - 1 else 0), task.state()
+            self._states[key] = times, before, now
+        return before == now
+
     def is_idle(self, task: "Task") -> bool:
         """Whether it would look at the same once more, and nothing that it looked at has changed."""
         operation = task.operation
@@ -76,6 +89,8 @@ class Repetition:
         if look is None or look.times < _TIMES or operation.place is None:
             return False
         if any(self._value(each.operation) != each.value for each in looks.values()):
+            return False
+        if look.times < _MANY_TIMES and not self._is_as_before(task, look.times):
             return False
         self._world.result.spinning.add((task.name, operation.place))
         return True

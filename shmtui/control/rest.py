@@ -65,7 +65,8 @@ class Beyond:
         if enabled and all(task.name in self._producers for task in enabled):
             return False
         ending = Ending(world)
-        if enabled or ending.parked or ending.end is not End.STUCK:
+        goes_on = ending.parked and not ending.waits_in_vain
+        if enabled or goes_on or ending.end is not End.STUCK:
             self._mark.forget()
         else:
             result = world.result

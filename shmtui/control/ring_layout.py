@@ -1,19 +1,23 @@
 """Where the ring lies in what the programs map, and what an initialised segment holds."""
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec.structs import replace
 
+from shmtui.control.global_variables import OWN
 from shmtui.control.items import Ring
 from shmtui.control.operation import ACCESSES, Kind
 from shmtui.control.permits import permit_places
+from shmtui.control.ring_by_use import options_by_use
 from shmtui.control.run import Run
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.describe import layout_words
 from shmtui.layouts.options import LayoutOptions, ResolvedLayout
-from shmtui.layouts.program_types import QuickTypes
+from shmtui.layouts.program_files import ProgramFiles
+from shmtui.layouts.program_types import QuickTypes, TypeSource, types_for
 from shmtui.layouts.resolve import resolve
 from shmtui.procfs.target import open_target
 from shmtui.shm.layout import ITEM_TYPES, SEED_NAME, SEED_SLOTS, Layout, seed_layout
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
     from shmtui.control.execution import Execution
 
 _SIDES: Final = (Role.PRODUCER, Role.CONSUMER)
+_ITEMS: Final = 6
+"""Of each producer, that show what its members are for."""
+_PAGE: Final = 4096
 _READ_SECONDS: Final = 3.0
 """For the debug information of the programs."""
 
@@ -50,6 +57,30 @@ class RingFinder:
     def __init__(self, options: LayoutOptions, name: str | None) -> None:
         self._options, self._name = options, name
         self.found: FoundRing | None = None
+        self._types: dict[str, list[TypeSource]] = {}
+        """Of each segment whose ring was not found, the structs that it may be."""
+
+    def look_by_use(self, execution: "Execution", usual: Run) -> None:
+        """Find it by what the programs do at their loads and stores; ``usual``: an execution of them."""
+        if self.found is not None or self._options.given or not self._types:
+            return
+        before = execution.fine, execution.items
+        execution.fine, execution.items = True, max(execution.items, _ITEMS)
+        try:
+            run = execution.run()
+        finally:
+            execution.fine, execution.items = before
+        for segment, types in self._types.items():
+            options = options_by_use(run, segment, types)
+            if options is not None and self.found is None:
+                told = RingFinder(options, f"/{segment}")
+                told.by_use = True
+                with contextlib.suppress(ShmtuiError):
+                    execution.run_until(usual, (), told.look)
+                self.found = told.found
+
+    by_use = False
+    """Whether the options are what the programs' use of the members has shown."""
 
     def look(self, world: "Execution") -> None:
         """At what the living tasks map. ShmtuiError: what the user says of the layout cannot be."""
@@ -58,14 +89,17 @@ class RingFinder:
             task.place_all()
         pids = [task.pid for task in living]
         sizes = world.files.sizes | world.memory.segments()
-        wanted = [self._name.lstrip("/")] if self._name else [s for s in sizes if "sem." not in s]
+        rings = [s for s in sizes if "sem." not in s and not s.startswith(OWN)]
+        wanted = [self._name.lstrip("/")] if self._name else rings
         for segment in wanted:
             if segment not in sizes or self.found is not None:
                 continue
-            target = world.files.target_of(segment)
+            target = world.files.target_of(segment, pids[0]) if pids else None
             found = None if target is None else self._resolved(segment, target, pids, world)
             if found is not None and found[0].layout is not None:
-                self._take(world, segment, found[0], found[1])
+                self._take(world, segment, found[0], found[1], pids)
+            elif pids and not self._options.given:
+                self._types[segment] = _types(world, segment, pids)
         if self.found is None and self._options.given:
             text = _("the programs map no segment that has this layout: give its --name")
             raise ShmtuiError(text)
@@ -76,7 +110,8 @@ class RingFinder:
         if self._options.given:
             reader = open_target(target)
             try:
-                return resolve(reader, self._options), _("as it was given")
+                said = _("by what the programs do") if self.by_use else _("as it was given")
+                return resolve(reader, self._options), said
             finally:
                 reader.close()
         size = world.files.size_of(segment)
@@ -99,7 +134,9 @@ class RingFinder:
 
         return ResolvedLayout(exercise, LayoutSource.INFERRED), _("assumed: the exercise's")
 
-    def _take(self, world: "Execution", segment: str, known: ResolvedLayout, source: str) -> None:
+    def _take(
+        self, world: "Execution", segment: str, known: ResolvedLayout, source: str, pids: list[int]
+    ) -> None:
         layout = known.layout
         assert layout is not None
         if not layout.slots or not layout.item.size:
@@ -111,8 +148,38 @@ class RingFinder:
             and not _about_ring(known)
         )
         ring = ring_of(segment, layout, plain=plain)
+        ring = replace(ring, members=(*ring.members, *_fields(world, segment, layout, pids)))
         words = f"/{segment}: {layout_words(layout)} ({source})"
         self.found = FoundRing(ring, layout, known, world.files.size_of(segment), words)
+
+
+def _types(world: "Execution", segment: str, pids: list[int]) -> list[TypeSource]:
+    return types_for(world.files.size_of(segment), ProgramFiles().programs(pids))
+
+
+def _fields(
+    world: "Execution", segment: str, layout: Layout, pids: list[int]
+) -> list[tuple[int, int, str]]:
+    """Begin, bytes and name of each member of the only struct of the programs that holds the layout and fills
+    the segment.
+    """
+    from shmtui.layouts.member_roles import all_members  # noqa: PLC0415 - not for sets alone
+
+    size = world.files.size_of(segment)
+    found = {
+        struct.names: struct
+        for source in _types(world, segment, pids)
+        for struct in source.structs
+        if layout.size <= struct.size <= size < struct.size + _PAGE
+    }
+    if len(found) != 1:
+        return []
+    (struct,) = found.values()
+    return [
+        (member.offset, member.shape.size, name)
+        for name, member in all_members(struct.members)
+        if not member.members and member.offset != layout.data
+    ]
 
 
 def ring_of(segment: str, layout: Layout, *, plain: bool) -> Ring:

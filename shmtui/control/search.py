@@ -5,7 +5,6 @@ mistakes show with one or two). A state that was entered before is not entered a
 follows from it is known.
 """
 
-import heapq
 import time
 from collections.abc import Callable
 from typing import Final
@@ -13,16 +12,27 @@ from typing import Final
 import msgspec
 
 from shmtui.control.execution import Execution
+from shmtui.control.frontier import Covered, Frontier
 from shmtui.control.judge import HANG, Finding, judge, waiting_words
+from shmtui.control.operation import Place
 from shmtui.control.places import Names
 from shmtui.control.run import End, Run
+from shmtui.control.update_windows import update_windows
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
+from shmtui.shm.protocol import Role
 
 _SHARE: Final = 0.3
 """Of the budget, for loads and stores before the calls alone are searched."""
 _FAVOURITES_SHARE: Final = 0.2
 """For one execution for each program that runs ahead, before any search."""
+_UPDATES_SHARE: Final = 0.2
+"""For those executions in which a task is held between its load and its store of a word."""
+_OF_STARTS: Final = frozenset({"start-fails", "never-initialised", "crash"})
+"""What shows where a program starts before the one that makes ready what it uses."""
+_MOST_FAVOURITES: Final = 8
+_MANY: Final = 40
+"""Items of one execution in the usual order: what goes wrong with some values alone shows there."""
 _CALLS_SHARE: Final = 0.6
 """Of what is left then, for the calls alone before fewer items are searched; these have as much of the rest."""
 _DEPARTURE_STEPS: Final = 5
@@ -35,82 +45,6 @@ AFTER_SECONDS: Final = 0.2
 """How long a shorter order is looked for once something is found."""
 _AFTER_ORDERS: Final = 10
 """And in how many executions at least, on a slow machine."""
-
-
-class Covered(msgspec.Struct):
-    """A part of the search."""
-
-    fine: bool
-    starts: bool = False
-    """Whether the starts were among the steps."""
-    orders: int = 0
-    states: int = 0
-    departures: int = 0
-    """Of the orders so far, the most."""
-    complete: bool = False
-    items: int = 0
-    """That each producer made."""
-
-
-class _Frontier:
-    """The states that were entered at one kind of step, and the orders that are to be tried."""
-
-    def __init__(self, items: int, *, fine: bool, starts: bool = False) -> None:
-        self.covered = Covered(fine, starts, items=items)
-        self.seen: set[int] = set()
-        self._gone_on: set[tuple[int, str]] = set()
-        """Who has gone on from which state."""
-        self._waiting: list[tuple[int, int, tuple[str, ...], int]] = [(0, 0, (), 0)]
-        """Departures, a number, the order, and the state before its last choice."""
-        self._number = 0
-        self._cut = False
-        """Whether an execution was not followed to its end: given up, or somebody was left looking."""
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
-    def pop(self) -> tuple[str, ...]:
-        """The order to try next: of those with the fewest departures the first."""
-        departures, _number, order, state = heapq.heappop(self._waiting)
-        if order:
-            self._gone_on.add((state, order[-1]))
-        self.covered.departures = max(self.covered.departures, departures)
-        return order
-
-    def add(self, run: Run, prefix: int) -> None:
-        """What departs from an execution after its first ``prefix`` choices.
-
-        Where it came to a known state, the one who would have gone on may not have done so from there: that
-        takes no departure more.
-        """
-        order, departures = run.order, 0
-        for at, choice in enumerate(run.choices):
-            if at >= prefix:
-                self._gone_on.add((choice.state, choice.chosen))
-                for other in choice.enabled:
-                    if other != choice.chosen:
-                        cost = departures + (other != choice.default)
-                        self._push(cost, (*order[:at], other), choice.state)
-            departures += choice.chosen != choice.default
-        if run.known is not None and run.known not in self._gone_on:
-            state, default = run.known
-            self._push(departures, (*order, default), state, at_once=True)
-        self.covered.orders += 1
-        self.covered.states = len(self.seen)
-        self._cut = self._cut or run.end is End.UNFINISHED or bool(run.spinning)
-        while self._waiting and self._is_done(*self._waiting[0]):
-            heapq.heappop(self._waiting)
-        self.covered.complete = not self._waiting and not self._cut
-
-    def _push(
-        self, departures: int, order: tuple[str, ...], state: int, *, at_once: bool = False
-    ) -> None:
-        self._number += 1
-        number = -self._number if at_once else self._number
-        heapq.heappush(self._waiting, (departures, number, order, state))
-
-    def _is_done(self, _departures: int, _number: int, order: tuple[str, ...], state: int) -> bool:
-        return bool(order) and (state, order[-1]) in self._gone_on
 
 
 class SearchOutcome(msgspec.Struct):
@@ -126,6 +60,8 @@ class SearchOutcome(msgspec.Struct):
     """Executions that were given up after so many steps."""
     stopped: bool = False
     """By the user."""
+    never_full: tuple[int, int] | None = None
+    """Where producers end before the ring can be full: their items in the usual order, and its slots."""
     started_first: list[tuple[tuple[str, ...], Finding]] = msgspec.field(default_factory=list)
     """The commands that go wrong where they start before the others, and what shows it."""
 
@@ -137,6 +73,18 @@ class SearchOutcome(msgspec.Struct):
             key=lambda each: (each[0].kind == "race", _length(*each)),
         )
         return ranked[0] if ranked else None
+
+
+def _never_full(run: Run, execution: Execution) -> tuple[int, int] | None:
+    ring = execution.ring
+    producers = [task for task, role in run.roles.items() if role is Role.PRODUCER]
+    if ring is None or ring.in_ is None or not all(task in run.ends for task in producers):
+        return None
+    at, begin = Place(ring.segment, ring.in_), len(run.steps) - len(run.choices)
+    moves = sum(
+        step.operation.place == at and step.value != step.after for step in run.steps[begin:]
+    )
+    return (moves, ring.slots) if 0 < moves <= ring.slots else None
 
 
 def _length(finding: Finding, run: Run) -> int:
@@ -165,6 +113,8 @@ class Search:
         self._hanging: Run | None = None
         """The shortest one in which somebody waits for ever, as one may whose peers have ended."""
         self._last_told = 0.0
+        self.judges_starts = True
+        """Whether it is a mistake that a program goes wrong where it starts before one that it needs."""
 
     def run(self, *, fine: bool, share: float = 1.0) -> SearchOutcome:
         """Search: loads and stores for a while; then, unless ``fine``, the calls alone; then what is left of
@@ -177,10 +127,12 @@ class Search:
         if not first.is_same(second):
             raise ShmtuiError(self.unsteady(first, second))
         self._note(first)
-        self._favourites(self._after_share(_FAVOURITES_SHARE))
+        self.outcome.never_full = _never_full(first, self.execution)
+        self._favourites(tuple(first.programs), self._after_share(_FAVOURITES_SHARE))
+        self._lost_updates(first, self._after_share(_UPDATES_SHARE))
         end, self._end = self._end, self._after_share(share)
         items = self.execution.items
-        accesses, calls = _Frontier(items, fine=True), _Frontier(items, fine=False)
+        accesses, calls = Frontier(items, fine=True), Frontier(items, fine=False)
         self._every_state(accesses, self._end if fine else self._after_share(_SHARE))
         if accesses and not fine and not self.outcome.spinning and self._is_cheap(accesses, calls):
             self._every_state(calls, self._after_share(_CALLS_SHARE))
@@ -201,12 +153,19 @@ class Search:
         execution.starts_vary = True
         self._found_at, self._since_found = 0.0, 0
         try:
-            self._every_state(_Frontier(execution.items, fine=False, starts=True), self._end)
+            self._every_state(Frontier(execution.items, fine=False, starts=True), self._end)
         finally:
             execution.starts_vary = False
         self.outcome.found |= before
         self.outcome.seconds = self._clock() - self._begin
         return self.outcome
+
+    def _note_failed_start(self, finding: Finding, run: Run) -> None:
+        """Keep apart that a program fails where it starts before others: which of them has to is not said."""
+        task = run.programs[run.steps[finding.step].task]
+        command = next(p.command for p, _role in self.execution.programs if p.name == task)
+        if command not in {each for each, _finding in self.outcome.started_first}:
+            self.outcome.started_first.append((command, finding))
 
     def other_starts(self) -> None:
         """One execution for each program that starts before those it is given after, and goes as far as it
@@ -224,7 +183,7 @@ class Search:
         finally:
             execution.favourite, execution.starts_vary = "", False
 
-    def _is_cheap(self, accesses: _Frontier, calls: _Frontier) -> bool:
+    def _is_cheap(self, accesses: Frontier, calls: Frontier) -> bool:
         """Whether the calls alone are worth a search: of an interpreter all memory is read at each."""
         begin = self._clock()
         each = (begin - self._begin) / max(accesses.covered.orders, 1)
@@ -242,24 +201,42 @@ class Search:
         try:
             for items in range(1, most):
                 execution.items = items
-                frontier = _Frontier(items, fine=False)
+                frontier = Frontier(items, fine=False)
                 self._every_state(frontier, end)
                 if frontier:
                     break
         finally:
             execution.items = most
 
-    def _favourites(self, end: float) -> None:
-        """One execution for each task that always goes on as long as it can: the others are far behind, by
-        more items than the ring has slots.
+    def _lost_updates(self, first: Run, end: float) -> None:
+        """Hold each task between its load and its store of a word that others store, too, and nothing orders: they go
+        on as far as they can.
+        """
+        try:
+            for at, other in update_windows(first, self.execution.commuting.is_private):
+                if self._decided() or self._out_of_time(end):
+                    break
+                if other in first.choices[at].enabled:
+                    self.execution.favourite = other
+                    self._execute((*first.order[:at], other))
+        finally:
+            self.execution.favourite = ""
+
+    def _favourites(self, tasks: tuple[str, ...], end: float) -> None:
+        """One execution of many items; and one for each task that always goes on as long as it can: the others are
+        far behind, by more items than the ring has slots.
         """
         execution, items, ring = self.execution, self.execution.items, self.execution.ring
         if ring is not None and ring.slots <= _MOST_SLOTS:
             execution.items = max(items, ring.slots + _MORE_THAN_SLOTS)
         try:
-            for program, _role in execution.programs:
+            if not self._decided() and not self._out_of_time(end):
+                execution.items, more = max(items, _MANY), execution.items
+                self._note(execution.run())
+                execution.items = more
+            for task in tasks[:_MOST_FAVOURITES]:
                 if not self._decided() and not self._out_of_time(end):
-                    execution.favourite = program.name
+                    execution.favourite = task
                     run = execution.run()
                     execution.favourite = ""
                     self._note(run)
@@ -308,6 +285,9 @@ class Search:
             shorter = self._hanging is None or len(run.steps) < len(self._hanging.steps)
             self._hanging = run if shorter else self._hanging
         for finding in judge(run, self.names):
+            if run.starts_vary and finding.kind in _OF_STARTS and not self.judges_starts:
+                self._note_failed_start(finding, run)
+                continue
             old = outcome.found.get(finding.kind)
             if finding.kind != "race" and not self._found_at:
                 self._found_at = self._clock()
@@ -328,7 +308,7 @@ class Search:
         self._note(run)
         return run
 
-    def _every_state(self, frontier: _Frontier, end: float, most: int | None = None) -> None:
+    def _every_state(self, frontier: Frontier, end: float, most: int | None = None) -> None:
         execution = self.execution
         if not frontier or self._is_over(end):
             return
@@ -340,7 +320,11 @@ class Search:
             while frontier and frontier.covered.orders != most and not self._is_over(end):
                 prefix = frontier.pop()
                 self._since_found += bool(self._found_at)
-                frontier.add(self._execute(prefix), len(prefix))
+                broken, run = execution.commuting.broken, self._execute(prefix)
+                if frontier.covered.fine and execution.commuting.broken != broken:
+                    frontier.begin_anew()
+                else:
+                    frontier.add(run, len(prefix))
         finally:
             execution.seen = None
 

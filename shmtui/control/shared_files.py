@@ -91,17 +91,21 @@ class SharedFiles:
         self.sizes[self._names[key]] = line.end - line.start + line.offset
         return self._names[key]
 
-    def target_of(self, segment: str) -> str | None:
-        """What `shmtui.procfs.target` calls a mapped file; None where it is neither in /dev/shm nor of System V."""
+    def target_of(self, segment: str, pid: int) -> str | None:
+        """What `shmtui.procfs.target` calls memory that process ``pid`` maps; None where it is not known."""
         if segment in self.descriptors:
             return f"/{segment}"
         number = next((k[1] for k, known in self._names.items() if known == segment), None)
-        return f"sysv:{number}" if number is not None and segment.startswith("SYSV") else None
+        if number is None:
+            return None
+        return f"sysv:{number}" if segment.startswith("SYSV") else f"pid:{pid}:{number}"
 
     def size_of(self, segment: str) -> int:
         """Bytes that a mapped file has, or is to have; those that are mapped, where that is not known."""
         if segment in self.descriptors:
             return os.fstat(self.descriptors[segment]).st_size
+        if not segment.startswith("SYSV"):
+            return self.sizes[segment]
         own = by_number(sysv_segments(), next(k[1] for k, s in self._names.items() if s == segment))
         return self.sizes[segment] if own is None else own.size
 

@@ -80,7 +80,8 @@ class Shortening:
     def _search(self) -> bool:
         """Every order that is shorter than the best; False where there was no time for all."""
         execution = self._execution
-        execution.seen = _Shallowest(execution)
+        before = execution.all_orders
+        execution.seen, execution.all_orders = _Shallowest(execution), True
         waiting: list[tuple[int, int, tuple[str, ...]]] = [(0, 0, ())]
         number, spins = 0, False
         try:
@@ -101,7 +102,7 @@ class Shortening:
                                     number += 1
                                     heapq.heappush(waiting, (at, number, (*order[:at], other)))
         finally:
-            execution.seen, execution.most_steps = None, None
+            execution.seen, execution.most_steps, execution.all_orders = None, None, before
         return not spins
 
     def _note(self, run: Run) -> None:

@@ -8,7 +8,9 @@ from shmtui.control import calls, ptrace
 from shmtui.control.access import access_of, is_atomic, is_masked
 from shmtui.control.address_space import AddressSpace
 from shmtui.control.call_stops import at_call
+from shmtui.control.global_variables import OWN
 from shmtui.control.operation import ACCESSES, Kind, Operation, Place
+from shmtui.control.process_ids import with_told_pids
 from shmtui.control.program import BREAKPOINT, HeldProgram
 from shmtui.control.ptrace import Registers, Stops
 from shmtui.procfs.process import read_stat
@@ -22,6 +24,8 @@ _RESTS: Final = 3
 """So many looks in a row that find it asleep: on a busy machine a system call may take longer than one."""
 _SPIN_SECONDS: Final = 0.3
 _MPROTECT: Final = 10
+_RED_ZONE, _FRAME = 128, 1024
+"""Bytes below the stack pointer that a function may use, and those from there on that are compared."""
 _NONE, _READ, _READ_WRITE = 0, 1, 3
 _SHARED_PATHS: Final = (b"/dev/shm/", b"/memfd:", b"/dev/zero", b"/SYSV")
 _FAULTS: Final = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
@@ -73,11 +77,11 @@ class Task:
     def set_words(self, address: int, *words: int) -> None:
         """Write unsigned ints from there on, guarded or not."""
         raw = b"".join(word.to_bytes(4, "little") for word in words)
-        if not self.space.is_guarded(address):
-            self.space.write(address, raw)
-            return
         place = self.place(address)
-        if place is None or not self.world.memory.put(place, raw):
+        own = place is not None and place.segment.startswith(OWN)
+        if own or not self.space.is_guarded(address):
+            self.space.write(address, raw)
+        elif place is None or not self.world.memory.put(place, raw):
             self.protect(free=True)
             self.space.write(address, raw)
             self.protect(free=False)
@@ -97,6 +101,8 @@ class Task:
     def step(self) -> None:
         """Take the step that it stands before, and run to the next."""
         operation = self.operation
+        if operation.kind is Kind.START and self.stack_top and self.world.fine:
+            self._guard_globals()
         if operation.kind in ACCESSES:
             self.run_on(number=self._access())
             return
@@ -126,7 +132,7 @@ class Task:
 
     def take_output(self) -> bool:
         """Read what its program has written; whether there was anything."""
-        text = self.program.output()
+        text = with_told_pids(self.program.output(), self.world.tasks)
         self.output += text
         return bool(text)
 
@@ -164,6 +170,8 @@ class Task:
             return self._at_breakpoint()
         if number == signal.SIGSEGV and self.space.guarded:
             found = self._guarded(ptrace.fault_address(self.pid))
+            if found is not None and self._is_unnamed(found):
+                return self._access()
             if found is not None:
                 self.operation = found
                 return None
@@ -209,6 +217,13 @@ class Task:
         self.registers.rip = address
         ptrace.store_registers(self.pid, self.registers)
         return at_call(self, function)
+
+    def state(self) -> int:
+        """Its registers and the part of its stack that its function uses."""
+        r = self.registers
+        stack = self.space.read(max(r.rsp - _RED_ZONE, 0), _FRAME)
+        kept = (r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8, r.r9)
+        return hash((kept, r.r10, r.r11, r.r12, r.r13, r.r14, r.r15, r.rip, stack))
 
     # The ways to go on.
 
@@ -276,8 +291,36 @@ class Task:
         self.space.guarded[address] = (line.end - address, _READ_WRITE if writable else _READ)
         self.protect(free=False)
 
+    @property
+    def has_guarded_globals(self) -> bool:
+        """Whether the process that it was copied from has its global variables guarded."""
+        own = self.program.globals
+        return own is not None and own.begin in self.space.guarded
+
+    def share_globals(self) -> None:
+        """Have the global variables of its process be memory that tasks have in common."""
+        own, name = self.program.globals, self.space.tasks[0].name
+        if own is not None:
+            self.space.share_globals(own.begin, own.end, Place(f"{OWN}{name}", 0))
+
+    def _guard_globals(self) -> None:
+        """Let no access through to the global variables, as the first other thread starts."""
+        own = self.program.globals
+        if own is not None and not self.has_guarded_globals:
+            ptrace.load_registers(self.pid, self.registers)
+            self.space.guarded[own.begin] = (own.end - own.begin, _READ_WRITE)
+            self.protect(free=False)
+
+    def _is_unnamed(self, operation: Operation) -> bool:
+        """Whether an access is to what lies between the global variables: the linker's tables."""
+        place, own = operation.place, self.program.globals
+        if place is None or own is None or not place.segment.startswith(OWN):
+            return False
+        return own.at(operation.address) is None
+
     def protect(self, *, free: bool) -> None:
         """mprotect(2) of all guarded ranges: as the program mapped them, or so that each access faults."""
+        signals: set[int] = set()
         for begin, (size, rights) in self.space.guarded.items():
             registers = self.registers.copy()
             registers.rax, registers.rip = _MPROTECT, self.program.entry
@@ -285,6 +328,21 @@ class Task:
             registers.rdi, registers.rsi, registers.rdx = begin, size, rights if free else _NONE
             ptrace.store_registers(self.pid, registers)
             ptrace.resume(self.pid)
-            Stops.next(self.pid)
+            came = self._next_trap()
+            if came:
+                signals.add(came)
         if self.space.guarded:
             ptrace.store_registers(self.pid, self.registers)
+        for number in signals:  # It gets them as it runs on.
+            os.kill(self.pid, number)
+
+    def _next_trap(self) -> int:
+        """Wait until the system call is done that it makes for us; a signal that came first is held back: its number,
+        or 0.
+        """
+        came, status = 0, Stops.next(self.pid)
+        while os.WIFSTOPPED(status) and os.WSTOPSIG(status) != signal.SIGTRAP:
+            came = os.WSTOPSIG(status)
+            ptrace.resume(self.pid)
+            status = Stops.next(self.pid)
+        return came

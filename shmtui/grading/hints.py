@@ -15,6 +15,12 @@ _HINTS: Final = {
         "the second argument of sem_init says whether other processes may use it: it has to be 1 "
         "(for a pthread mutex: PTHREAD_PROCESS_SHARED)"
     ),
+    "private-memory": N_(
+        "fork() copies what is not shared: put semaphores and data in memory of mmap with MAP_SHARED, or of shm_open"
+    ),
+    "spurious-wakeup": N_(
+        "pthread_cond_wait stands in a while that looks at the state again, not in an if"
+    ),
     "mutex-overflow": N_("each sem_post(mutex) belongs to one sem_wait(mutex) before it"),
     "race": N_("change in and out only between sem_wait(mutex) and sem_post(mutex)"),
     "lost-update": N_(

@@ -16,6 +16,7 @@ _ITEM_FAULTS: Final = (
     "item-lost",
     "bad-index",
     "lost-permit",
+    "spurious-wakeup",
 )
 _WIDE: Final = ("producers", "consumers", "both")
 
@@ -139,7 +140,12 @@ def either_order(facts: Facts) -> Said:
 
 def semaphores(facts: Facts) -> Said:
     """Each semaphore and lock is initialised before its use, and for several processes."""
-    kinds = ("never-initialised", "process-private")
+    usual, pair = facts.usual, facts.trial("pair")
+    if usual is not None and usual.made_again and pair.found:
+        text = _("{what}: {claim}")
+        first = pair.found[0]
+        return failed(text.format(what=usual.made_again, claim=first.claim), first)
+    kinds = ("never-initialised", "process-private", "private-memory")
     return _searched(facts, ("pair",), kinds, calls=True, ring=False)
 
 

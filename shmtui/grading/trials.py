@@ -191,6 +191,7 @@ def prepared(workshop: Workshop, programs: Programs) -> Run:
     execution.callers = frozenset(
         run.programs[step.task] for step in run.steps if step.operation.kind not in SILENT
     )
+    finder.look_by_use(execution, run)
     found = None if finder.found is None else with_indices(finder.found, execution)
     execution.items, execution.fine = wanted
     if found is not None:

@@ -9,9 +9,10 @@ from shmtui.sanitize import inert
 
 if TYPE_CHECKING:
     from shmtui.control.exploration import Exploration
+    from shmtui.control.frontier import Covered
     from shmtui.control.places import Names
     from shmtui.control.run import Run
-    from shmtui.control.search import Covered, SearchOutcome
+    from shmtui.control.search import SearchOutcome
     from shmtui.control.shortest_order import Shortened
 
 _MOST_STEPS: Final = 400
@@ -80,6 +81,13 @@ def notes(result: "Exploration") -> Iterator[str]:
     outcome = result.outcome
     if outcome.spinning:
         yield _("they wait by loading the same words over and over, which takes a processor")
+    if outcome.never_full is not None and not outcome.found:
+        made, slots = outcome.never_full
+        text = _(
+            "the producers end after {made} items, and the ring has {slots} slots: what they do where it is full "
+            "was not seen; have them make more"
+        )
+        yield text.format(made=made, slots=slots)
     if outcome.given_up:
         yield ngettext(
             "{count} execution was given up after so many steps, and its end not judged",

@@ -201,7 +201,8 @@ class HeldSchedule:
             for task in world.tasks:
                 if task.ended is None:
                     task.place_all()
-            target = world.files.target_of(found.ring.segment)
+            pids = [task.pid for task in world.tasks if task.ended is None]
+            target = world.files.target_of(found.ring.segment, pids[0]) if pids else None
             if target is not None:  # Else no program has made it yet.
                 with (
                     contextlib.suppress(MissingSegmentError),

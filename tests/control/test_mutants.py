@@ -104,6 +104,18 @@ MUTANTS: Final = (
     Mutant("family", "lock-first threads", "deadlock", consumers=0),
     Mutant("family", "lock-first threads", "deadlock", consumers=0, build=MUSL),
     Mutant("family", "private", "process-private", consumers=0),
+    Mutant("family", "copied", "private-memory", consumers=0),
+    Mutant("threads", "no-lock", "lost-update", consumers=0),
+    Mutant("threads", "less", "deadlock", consumers=0),
+    Mutant("threads", "total", "lost-update", consumers=0),
+    Mutant("threads", "if", "spurious-wakeup", consumers=0),
+    # As students write them.
+    Mutant("course", "sum", "lost-update", items=6),
+    Mutant("course", "twice", "mutex-overflow"),
+    Mutant("course", "rarely", "lost-permit"),
+    Mutant("course", "again", "deadlock mutex-overflow item-lost item-overwritten", items=6),
+    Mutant("course", "full-1", "empty-slot-taken"),
+    Mutant("named", "mutex-twice", "mutex-overflow"),
 )
 RIGHT: Final = (
     Mutant("ring", "", producers=2, items=1),
@@ -126,6 +138,10 @@ RIGHT: Final = (
     Mutant("family", "threads", consumers=0),
     Mutant("family", "threads private", consumers=0),
     Mutant("family", "threads", consumers=0, build=MUSL),
+    Mutant("family", "two", consumers=0),
+    Mutant("threads", "", consumers=0),
+    Mutant("course", "", items=6),
+    Mutant("course", "", producers=2, consumers=2),
 )
 
 

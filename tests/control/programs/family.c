@@ -46,7 +46,8 @@ int main(int count, char **words)
 {
     given = words;
     int shared = !has("private");
-    r = mmap(0, sizeof *r, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int kept = has("copied") ? MAP_PRIVATE : MAP_SHARED;
+    r = mmap(0, sizeof *r, PROT_READ | PROT_WRITE, kept | MAP_ANONYMOUS, -1, 0);
     sem_init(&r->mutex, shared, 1);
     sem_init(&r->empty, shared, SLOTS);
     sem_init(&r->full, shared, 0);

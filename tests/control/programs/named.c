@@ -34,6 +34,8 @@ int main(int count, char **words)
         }
         if (locks)
             sem_post(mutex);
+        if (has("mutex-twice"))
+            sem_post(mutex);
         if (!has("no-post"))
             sem_post(makes ? full : empty);
         usleep(100);

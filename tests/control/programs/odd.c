@@ -1,5 +1,6 @@
 /* Programs that are no ring: each stands alone. */
 #include "shared.h"
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -38,10 +39,12 @@ int main(int count, char **words)
     sem_t *semaphore = (sem_t *)(word + 64);
     sem_init(semaphore, 1, 1);
     sem_wait(semaphore);
+    if (has("chance"))
+        word[32] = getrandom(&count, sizeof count, 0) + count;
     if (has("pid"))
-        word[32] = getpid();
+        printf("%d %d\n", word[32] = getpid(), getppid());
     memcpy(word, TEXT, sizeof TEXT);
-    if (!has("pid") && pass((char *)word))
+    if (!has("pid") && !has("chance") && pass((char *)word))
         abort();
     sem_post(semaphore);
     return 0;
