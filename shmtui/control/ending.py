@@ -1,9 +1,12 @@
 """Whether those who wait at the end of an execution may do so, or hang."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from shmtui.control.commuting import object_of
 from shmtui.control.items import Fault, ItemFault, Items
-from shmtui.control.operation import Kind, Operation, Place
+from shmtui.control.observation import own_name
+from shmtui.control.operation import COND_WAITS, Kind, Operation, Place
 from shmtui.control.readiness import is_ready
 from shmtui.control.run import End
 from shmtui.shm.protocol import Role
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from shmtui.control.task import Task
 
 _UNKNOWN_SLOTS: Final = 16
+_TWICE: Final = 2
 _LOOKS = frozenset({Kind.LOAD, Kind.SPIN, Kind.TRY_WAIT, Kind.TRY_LOCK, Kind.TRY_SET})
 
 
@@ -66,9 +70,39 @@ class Ending:
         waiting = [task for task in self.live if task.operation.kind is not Kind.JOIN]
         sides = {self._world.role_of(task) for task in waiting}
         some_ended = len(self.live) < len(self._world.tasks)
-        joins = len(waiting) < len(self.live)  # Its end is meant to come.
-        at_lock = joins or any(map(self._is_at_lock, waiting))
+        if len(waiting) < len(self.live) and not all(map(self._wants_more, waiting)):
+            return False  # Somebody waits for its end, which is meant to come.
+        at_lock = any(map(self._is_at_lock, waiting))
         return some_ended and none_crashed and len(sides) < 2 and not at_lock
+
+    def _wants_more(self, task: "Task") -> bool:
+        """Whether it waits, like one that never ends, for the next of what one like it has taken twice; and those that
+        have ended posted as often as they waited, so that they kept nothing back.
+        """
+        operation, world = task.operation, self._world
+        takers = (
+            step.task
+            for step in world.result.steps
+            if (step.operation.kind, step.operation.site) == (operation.kind, operation.site)
+        )
+        if max(Counter(takers).values(), default=0) < _TWICE:
+            return False
+        if operation.kind in COND_WAITS:
+            return True  # `sleep_on` shows whether it was right to sleep.
+        wanted = {place for kind, place in _objects(task, operation) if kind is Kind.WAIT}
+        ended = (other for other in world.tasks if other.ended is not None)
+        return bool(wanted) and all(self._gave_all(other, wanted) for other in ended)
+
+    def _gave_all(self, task: "Task", wanted: set[Place]) -> bool:
+        """Whether it posted these as often as it went through waits for what others post."""
+        steps = (step for step in self._world.result.steps if step.task == task.name)
+        done = Counter(each for step in steps for each in _objects(task, step.operation))
+        posted = {place for kind, place in done if kind is Kind.POST}
+        waits = sum(
+            n for (kind, place), n in done.items() if kind is Kind.WAIT and place not in posted
+        )
+        posts = sum(done[Kind.POST, place] for place in wanted)
+        return not (posts and waits) or posts == waits
 
     def _is_at_lock(self, task: "Task") -> bool:
         """Whether it waits for what is never kept for long."""
@@ -81,6 +115,8 @@ class Ending:
         if self.parked or not self.live or not items.ring.keeps_items:
             return []
         for task in self.live:
+            if task.operation.kind is Kind.JOIN:
+                continue
             if task.operation.kind is not Kind.WAIT or self._world.role_of(task) is Role.PRODUCER:
                 return []
         result = self._world.result
@@ -90,6 +126,11 @@ class Ending:
             for slot, (task, step) in items.unread().items()
             if result.ends.get(task) == 0
         ]
+
+
+def _objects(task: "Task", operation: Operation) -> list[tuple[Kind, Place]]:
+    """What it waits for or posts, one by one."""
+    return [(each.kind, object_of(each, own_name(task))) for each in operation.each()]
 
 
 def _wanted(operation: Operation) -> set[Place | None]:

@@ -20,14 +20,15 @@ static void *produce(void *unused)
         r->in = (r->in + 1) % SLOTS;
         if (!has("no-mutex"))
             sem_post(&r->mutex);
-        sem_post(&r->full);
+        if (!has("last") || n < 3)
+            sem_post(&r->full);
     }
     return unused;
 }
 
 static void *consume(void *unused)
 {
-    for (int n = 1; n <= (has("two") ? 6 : 3); n++) {
+    for (int n = 1; has("endless") || n <= (has("two") ? 6 : 3); n++) {
         if (has("lock-first"))
             sem_wait(&r->mutex);
         sem_wait(&r->full);
