@@ -10,7 +10,7 @@ from shmtui.cli.translation import COMMANDS
 PACKAGE: Final = Path(shmtui.__file__).parent
 MODULES: Final = sorted(PACKAGE.rglob("*.py"))
 GROUND: Final = {"errors", "events", "folders", "i18n", "sanitize", "snapshot"}
-MOST_LINES: Final = 550
+MOST_LINES: Final = 530
 """A ceiling and no aim: past 300 lines ask what second thing a module does."""
 
 

@@ -27,13 +27,7 @@ from shmtui.i18n import _, speak_plainly
 from shmtui.sanitize import inert
 from shmtui.session.terminal import ending_signals
 from shmtui.tui import tty
-from shmtui.tui.configuration import (
-    KEPT_COLUMNS,
-    KEPT_PROCESS_COLUMNS,
-    USUAL,
-    Configuration,
-    keep_columns,
-)
+from shmtui.tui.configuration import KEPT_COLUMNS, USUAL, Configuration
 from shmtui.tui.dashboard_state import Dashboard
 from shmtui.tui.frames import Frames
 from shmtui.tui.glyphs import choose
@@ -308,6 +302,7 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     def action_attach(self, choice: tuple[str, tuple[str, ...]] | None = None) -> None:
         """Open the list of segments; or the layouts of ``choice``, a segment and what fits it."""
+        from shmtui.tui.column_choice import keep
         from shmtui.tui.object_rows import USUAL_COLUMNS, ListChoices
         from shmtui.tui.screens.layouts import LayoutScreen
         from shmtui.tui.screens.picker import PickerScreen
@@ -319,8 +314,8 @@ class DashboardApp(App[int], inherit_bindings=False):
             said = self._configuration
             usual = said.columns or said.kept_columns or USUAL_COLUMNS
             self._listing = self._listing or ListChoices(columns=usual)
-            keep = functools.partial(self._keep_columns, KEPT_COLUMNS, said.columns)
-            listed = PickerScreen(opener, view, self._listing, self.dashboard.supervisor, keep)
+            chosen = functools.partial(keep, self, KEPT_COLUMNS, said.columns)
+            listed = PickerScreen(opener, view, self._listing, self.dashboard.supervisor, chosen)
             self.push_screen(listed, self._go_over)
         else:
             self.push_screen(LayoutScreen(opener, *choice, view), self._go_over)
@@ -435,30 +430,9 @@ class DashboardApp(App[int], inherit_bindings=False):
         copy(self)
 
     def action_columns(self) -> None:
-        from shmtui.tui.draw.process_columns import COLUMNS
-        from shmtui.tui.screens.columns import ColumnsScreen, TableColumns
+        from shmtui.tui.column_choice import choose_process_columns
 
-        table, said = self.main.table, self._configuration.process_columns
-        columns = TableColumns(
-            {name: column.title for name, column in COLUMNS.items()},
-            lambda: table.columns or table.shown_columns(),
-            table.shown_columns,
-            table.switch_column,
-        )
-
-        def closed(_nothing: None) -> None:
-            self._keep_columns(KEPT_PROCESS_COLUMNS, said, table.columns)
-
-        self.push_screen(ColumnsScreen(columns, self.dashboard.view), closed)
-
-    def _keep_columns(
-        self, name: str, configured: tuple[str, ...], columns: tuple[str, ...]
-    ) -> None:
-        """Keep what was chosen for the next time, and say where that fails. A browser's is not kept."""
-        if not self.dashboard.view.served:
-            told = keep_columns(name, columns, configured)
-            if told:
-                self.tell(told)
+        choose_process_columns(self, self._configuration.process_columns)
 
     def action_dismiss(self) -> None:
         """Take the chosen process off the table, or all of a group; those alone that have ended."""
