@@ -4,6 +4,7 @@ It loads nothing that draws: man pages are made where Textual is not installed.
 """
 
 from functools import partial
+from typing import Final
 
 import msgspec
 
@@ -15,6 +16,8 @@ STEPS, ROWS, ALONE, IN_LESSON = "steps", "rows", "steps alone", "steps in a less
 """What keys can need. A view model names those that are missing."""
 
 
+REPAIR: Final = "workers('repair')"
+"""The action that repairs."""
 _STAY_HERE = frozenset(
     {
         "leave(0)", "leave(130)", "suspend_process", "record", "report", "copy", "exact",
@@ -89,7 +92,7 @@ class Key(msgspec.Struct, frozen=True):
         return self.changes and self.action not in {
             "workers('kill')",
             "workers('signal')",
-            "workers('repair')",
+            REPAIR,
         }
 
 

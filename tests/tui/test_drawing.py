@@ -15,7 +15,7 @@ from shmtui.shm.item_counts import Method, Throughput
 from shmtui.shm.protocol import PROTOCOL_STEPS, Role, SemaphoreRole, step_name
 from shmtui.shm.segment_info import SegmentInfo, SemaphoreState
 from shmtui.shm.sync_object import SyncObject
-from shmtui.snapshot import ProcessState
+from shmtui.snapshot import Health, ProcessState, Status
 from shmtui.tui.draw import ring
 from shmtui.tui.draw import ring_strip as strip
 from shmtui.tui.draw.graph import graph_lines
@@ -286,6 +286,13 @@ def test_the_key_bar_fits_and_its_buttons_lie_in_it(
     if width >= 20:
         assert "Help" in plain(drawn)
         assert "Quit" in plain(drawn)
+
+
+def test_what_repairs_is_in_the_key_bar_as_long_as_something_is_critical() -> None:
+    """On 80 columns it is left out else."""
+    for status in Status:
+        view = ViewModel(snapshot=snapshot(health=Health(status)))
+        assert ("Repair" in plain(key_bar(80, view)[0])) == (status is Status.CRITICAL)
 
 
 def test_help_lists_every_binding() -> None:

@@ -7,11 +7,11 @@ import msgspec
 from msgspec.structs import replace
 
 from shmtui.i18n import N_, _
-from shmtui.snapshot import ProcessState
+from shmtui.snapshot import ProcessState, Status
 from shmtui.tui.chosen_keys import spoken
 from shmtui.tui.glyphs import Glyphs
 from shmtui.tui.key_availability import available
-from shmtui.tui.keys import MOUSE, Key
+from shmtui.tui.keys import MOUSE, REPAIR, Key
 from shmtui.tui.object_rows import Change
 from shmtui.tui.other_keys import DIALOG, LIST, ROWS
 from shmtui.tui.spans import Line, Span, line, width_of, wrapped
@@ -29,11 +29,16 @@ class Button(msgspec.Struct, frozen=True):
 def key_bar(width: int, view: ViewModel) -> tuple[Line, tuple[Button, ...]]:
     """The keys that fit, in the order of the table, ``width`` cells wide; and their buttons.
 
-    Those of the highest rank are left out first.
+    Those of the highest rank are left out first; what repairs stays as long as something is critical.
     """
     glyphs = view.glyphs
+    critical = view.snapshot.health.status is Status.CRITICAL
     keys = _fitting(
-        (key for key in available(view) if key.label),
+        (
+            replace(key, rank=0) if critical and key.action == REPAIR else key
+            for key in available(view)
+            if key.label
+        ),
         lambda keys: sum(len(_button_text(key, glyphs)) for key in keys) <= width,
     )
     spans: list[Span] = []
