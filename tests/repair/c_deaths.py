@@ -182,6 +182,7 @@ class CCrew:
     def death(self, role: Role, step: Step) -> Outcome:
         """One death with all that follows."""
         expected = EXPECTED[step]
+        self._signal(signal.SIGUSR2, *ROLES)  # One that took "rest" after "go on" rests else.
         victim, at = self.start(role, step)
 
         def seen() -> bool:
