@@ -76,11 +76,12 @@ class CCrew:
         self.sampler = Sampler(name, self._options)
         self._closing.callback(self.sampler.close)
         self._free = list(range(250))
+        self._started: list[subprocess.Popen[bytes]] = []
         self.dead: dict[Role, list[tuple[subprocess.Popen[bytes], int]]] = {r: [] for r in ROLES}
+        self._closing.callback(self._end)
         self.peers: dict[Role, list[tuple[subprocess.Popen[bytes], int]]] = {
             role: [self.start(role) for _ in range(each)] for role in ROLES
         }
-        self._closing.callback(self._end)
         for role in ROLES:
             for _number in range(workers):
                 self.supervisor.start(role)
@@ -93,10 +94,9 @@ class CCrew:
         self._closing.close()
 
     def _end(self) -> None:
-        for peers in self.peers.values():
-            for process, _at in peers:
-                process.kill()
-                process.wait()
+        for process in self._started:
+            process.kill()
+            process.wait()
 
     def start(self, role: Role, step: int = 0) -> tuple[subprocess.Popen[bytes], int]:
         """One more, that dies before ``step`` once it is told to."""
@@ -107,6 +107,7 @@ class CCrew:
                 str(self._tally_path), str(at), str(PACE_US),
             ]
         )  # fmt: skip
+        self._started.append(process)
         return process, at
 
     def moved(self) -> tuple[int, int, int, int]:
