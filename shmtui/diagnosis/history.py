@@ -75,8 +75,9 @@ class History(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def flow_unmoved_ns(self) -> int:
-        """For how many ns no item was seen to move: no index, count of items, ``empty`` or ``full`` has changed.
-        Somebody may have taken and given the lock meanwhile, or looked for a permit again and again.
+        """For how many ns no item was seen to move: no index, count of items, slot, ``empty`` or ``full`` has
+        changed. Somebody may have taken and given the lock meanwhile, or looked for a permit again and again. The
+        indices of a ring that went round between two looks stand where they stood; what lies in its slots tells.
         """
         permits = POSTERS.keys() & self.now.semaphores.keys()
         if not permits and self.now.count is None:
@@ -86,8 +87,11 @@ class History(msgspec.Struct, frozen=True, dict=True):
             states = [s.semaphores.get(role) for role in permits]
             return s.in_, s.out, s.count, *(state and state.value for state in states)
 
-        mark = flow(self.now)
-        return self.lasted_ns(lambda s: flow(s) == mark)
+        mark, slots = flow(self.now), self.now.slots
+        # A NaN equals none.
+        return self.lasted_ns(
+            lambda s: flow(s) == mark and (s.slots == slots or repr(s.slots) == repr(slots))
+        )
 
     @property
     def at_rest(self) -> bool:

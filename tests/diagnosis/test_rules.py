@@ -7,7 +7,7 @@ from shmtui.diagnosis.health import diagnose
 from shmtui.diagnosis.history import moves_until
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.shm.segment_info import LayoutSource, SemaphoreState
+from shmtui.shm.segment_info import LayoutSource, SemaphoreState, Slot
 from shmtui.shm.sync_object import SyncObject
 from shmtui.snapshot import (
     EMPTY,
@@ -881,6 +881,23 @@ def test_nothing_has_moved_for_a_while() -> None:
     assert any("wait for ever" in line for line in diagnose([*early, *late]).undecided)
     taken = [replace(s, semaphores={MUTEX: SemaphoreState(0, 0, True)}) for s in late]
     assert any("mutex was 0" in line for line in diagnose([*early, *taken]).undecided)
+
+
+def test_a_ring_that_goes_round_between_two_looks_is_no_ring_at_rest() -> None:
+    """Its indices and permits stand where they stood, and other items lie in its slots."""
+    awake = [replace(peer(n, Role.UNKNOWN, None), goes_on=True) for n in (1, 2)]
+
+    def at(tenths: int, value: float) -> Snapshot:
+        one = shown(0, 1, 5, 0, *awake)
+        return replace(one, slots=(Slot(0, value, False),), monotonic_ns=tenths * 10**8)
+
+    def undecided(*values: float) -> bool:
+        told = diagnose([at(n, value) for n, value in enumerate(values)]).undecided
+        return any("no item was seen to move" in text for text in told)
+
+    assert not undecided(*map(float, range(30)))
+    assert undecided(*[7.0] * 30)
+    assert undecided(*[float("nan") for _each in range(30)])
 
 
 @pytest.mark.parametrize("moved_before", [False, True])

@@ -108,6 +108,7 @@ class CCrew:
             ]
         )  # fmt: skip
         self._started.append(process)
+        poll(lambda: _hears(process.pid, signal.SIGUSR2), "it hears signals")
         return process, at
 
     def moved(self) -> tuple[int, int, int, int]:
@@ -217,6 +218,13 @@ class CCrew:
         return Outcome(
             role, step, "C", codes, named, certain, repaired, moved, healthy, balanced, note + said
         )
+
+
+def _hears(pid: int, number: signal.Signals) -> bool:
+    """Whether it has a handler for it; it ends by one that comes before."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
 def c_deaths(
