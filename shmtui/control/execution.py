@@ -212,10 +212,8 @@ class Execution:
         asleep = tuple(task.name for task in self.tasks if may_wake(task))
         self.result.choices.append(ChoicePoint(names, chosen.name, default.name, asleep, state))
         begins = not goes_on or self._inside is chosen
-        acquires, count = (
-            self.commuting.acquires(chosen.operation, own_name(chosen)),
-            len(self.tasks),
-        )
+        acquires = self.commuting.acquires(chosen.operation, own_name(chosen))
+        count = len(self.tasks)
         accesses = chosen.operation.kind in ACCESSES and self._is_local(chosen)
         self._take(chosen)
         inside = (acquires and begins) or (accesses and self._inside is chosen)

@@ -54,8 +54,9 @@ class FoundRing(msgspec.Struct, frozen=True):
 class RingFinder:
     """Looks for the ring at the end of one execution, while the programs are there."""
 
-    def __init__(self, options: LayoutOptions, name: str | None) -> None:
-        self._options, self._name = options, name
+    def __init__(self, options: LayoutOptions, name: str | None, *, by_use: bool = False) -> None:
+        """``by_use``: the options are what the programs' use of the members has shown, not what a user says."""
+        self._options, self._name, self._by_use = options, name, by_use
         self.found: FoundRing | None = None
         self._types: dict[str, list[TypeSource]] = {}
         """Of each segment whose ring was not found, the structs that it may be."""
@@ -73,14 +74,10 @@ class RingFinder:
         for segment, types in self._types.items():
             options = options_by_use(run, segment, types)
             if options is not None and self.found is None:
-                told = RingFinder(options, f"/{segment}")
-                told.by_use = True
+                told = RingFinder(options, f"/{segment}", by_use=True)
                 with contextlib.suppress(ShmtuiError):
                     execution.run_until(usual, (), told.look)
                 self.found = told.found
-
-    by_use = False
-    """Whether the options are what the programs' use of the members has shown."""
 
     def look(self, world: "Execution") -> None:
         """At what the living tasks map. ShmtuiError: what the user says of the layout cannot be."""
@@ -110,7 +107,7 @@ class RingFinder:
         if self._options.given:
             reader = open_target(target)
             try:
-                said = _("by what the programs do") if self.by_use else _("as it was given")
+                said = _("by what the programs do") if self._by_use else _("as it was given")
                 return resolve(reader, self._options), said
             finally:
                 reader.close()

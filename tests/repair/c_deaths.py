@@ -22,6 +22,7 @@ from typing import Final
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.identity import own_identity
+from shmtui.procfs.stop_effects import catches
 from shmtui.repair.consent import Consent
 from shmtui.repair.executor import Repairer
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
@@ -108,7 +109,8 @@ class CCrew:
             ]
         )  # fmt: skip
         self._started.append(process)
-        poll(lambda: _hears(process.pid, signal.SIGUSR2), "it hears signals")
+        # One that comes before its handler would end it.
+        poll(lambda: catches(process.pid, signal.SIGUSR2), "it hears signals")
         return process, at
 
     def moved(self) -> tuple[int, int, int, int]:
@@ -218,13 +220,6 @@ class CCrew:
         return Outcome(
             role, step, "C", codes, named, certain, repaired, moved, healthy, balanced, note + said
         )
-
-
-def _hears(pid: int, number: signal.Signals) -> bool:
-    """Whether it has a handler for it; it ends by one that comes before."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
-    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
 def c_deaths(
