@@ -19,6 +19,8 @@ SLOTS: Final = (5, 1_000, 100_000, 4_000_000)
 WORKERS: Final = (2, 16, 64, 256)
 SEGMENTS: Final = (10, 1_000, 10_000)
 LOOKS: Final = 400
+_FIRST: Final = 2
+"""Looks of ``stat`` in which all processes are read: for who uses the segment, then for who may come to."""
 HZ: Final = 10.0
 _SETTLE: Final = 2.5
 _PATIENCE: Final = 120.0
@@ -32,12 +34,18 @@ def frame(name: str, seconds: float) -> float | None:
     return None if cost is None else cost.cpu / 100 / HZ * 1e3
 
 
-def look(name: str) -> float:
-    """Milliseconds of processor for a look of ``stat``, its start taken off."""
+def look(name: str) -> tuple[float, float]:
+    """Milliseconds of processor that ``stat`` takes to start, with its first looks, which look at all
+    processes; and those of each look that follows.
+    """
     command = (*SHMTUI, "stat", name, "--json", "--interval", "0.002", "--count")
-    _, once = spent((*command, "1"))
-    _, often = spent((*command, str(LOOKS + 1)))
-    return (often - once) / LOOKS * 1e3
+    _, begun = spent((*command, str(_FIRST)))
+    _, often = spent((*command, str(_FIRST + LOOKS)))
+    return begun * 1e3, (often - begun) / LOOKS * 1e3
+
+
+def _following(name: str) -> float:
+    return look(name)[1]
 
 
 def costs(
@@ -49,7 +57,7 @@ def costs(
         size: functools.partial(frame, name, seconds) for size, name in names.items()
     }
     looks: dict[int, Callable[[], float | None]] = {
-        size: functools.partial(look, name) for size, name in names.items()
+        size: functools.partial(_following, name) for size, name in names.items()
     }
     return interleaved(rounds, frames), interleaved(rounds, looks)
 
