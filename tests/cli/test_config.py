@@ -122,7 +122,7 @@ def test_it_is_followed_and_options_win_over_it(file: Path, name: str) -> None:
         terminal.press("p", "?")
         terminal.wait_for("ctrl+n F")
         terminal.press("?")
-        terminal.wait_for("Producer")
+        terminal.wait_for(lambda text: "ctrl+n F" not in text, "the help is closed")
         terminal.press("#")
         assert terminal.wait() == 0
         assert "producer 3" not in terminal.text
@@ -159,7 +159,7 @@ def test_keys_of_dialogs_rows_and_the_list_are_followed_and_named(file: Path, na
         terminal.press("\x1b[18~")
         terminal.wait_for(lambda text: "f12 closes" not in text)
         terminal.press("\x1b[19~")  # F8
-        terminal.wait_for("Producer")
+        terminal.wait_for(lambda text: "f8 closes" not in text)
         terminal.press("q")
         assert terminal.wait() == 0
 
