@@ -32,9 +32,9 @@ def graph_rows(graph: WaitGraph, *, ascii_only: bool = False) -> Iterator[Row]:
             yield row
 
 
-def graph_lines(graph: WaitGraph, *, ascii_only: bool = False) -> Iterator[str]:
+def graph_lines(graph: WaitGraph) -> Iterator[str]:
     """The same as text."""
-    return (row.stem + row.text for row in graph_rows(graph, ascii_only=ascii_only))
+    return (row.stem + row.text for row in graph_rows(graph))
 
 
 def graph_json(graph: WaitGraph) -> dict[str, object]:
