@@ -24,11 +24,10 @@ from shmtui.shm.segment_info import LayoutSource
 from shmtui.snapshot import EMPTY, Process, Snapshot
 from shmtui.tui.ended_processes import EndedProcesses, rested_on
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.keys import (
+from shmtui.tui.key import (
     ALONE,
     BYTES,
     IN_LESSON,
-    KEYS,
     LESSON,
     LIVE,
     LIVE_BYTES,
@@ -40,6 +39,7 @@ from shmtui.tui.keys import (
     STEPS,
     Key,
 )
+from shmtui.tui.keys import KEYS
 from shmtui.tui.other_keys import OTHER_KEYS
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.replay_view import comparison_of, place_of

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from shmtui.diagnosis.wording import target
 from shmtui.i18n import N_, _
-from shmtui.tui.keys import (
+from shmtui.tui.key import (
     ALONE,
     BYTES,
     IN_LESSON,

@@ -10,8 +10,9 @@ from shmtui.i18n import N_, _
 from shmtui.snapshot import ProcessState, Status
 from shmtui.tui.chosen_keys import spoken
 from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.key import REPAIR, Key
 from shmtui.tui.key_availability import available
-from shmtui.tui.keys import MOUSE, REPAIR, Key
+from shmtui.tui.keys import MOUSE
 from shmtui.tui.object_rows import Change
 from shmtui.tui.other_keys import DIALOG, LIST, ROWS
 from shmtui.tui.spans import Line, Span, line, width_of, wrapped
