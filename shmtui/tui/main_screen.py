@@ -3,7 +3,7 @@
 It draws the view model that it is given. It knows no segment and no worker.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from textual.app import ComposeResult
 
@@ -34,6 +34,19 @@ screen only. What a key does is drawn at once.
 SLOW_HZ: Final = 2.0
 _IN_PLACE: Final = {"throughput": "steps", "processes": "programs", "events": "programs"}
 """What the keys of panels go to that a schedule does not have."""
+
+
+class _Room(NamedTuple):
+    """What is on show beside the panels, or in their place."""
+
+    covered: str | None
+    """What lies over all of them."""
+    maximised: str | None
+    """What alone is on show."""
+    beside: int
+    """Columns of the lesson beside them."""
+    above: int
+    """Rows of the lesson above them."""
 
 
 class MainScreen(DirectScreen):
@@ -137,38 +150,21 @@ class MainScreen(DirectScreen):
             self._change_panels(view.raw)
         # Before the first layout only the app knows the size.
         width, height = self.app.size
-        covered = self._covering(view)
-        maximised = covered or self._maximised
-        beside = self._lesson.columns_beside(maximised)
+        room = self._room(view)
         listed = view.snapshot.processes if view.processes is None else view.processes
         rows = min(40, len(listed) + 2)
         findings = min(8, len(view.snapshot.health.findings))
         locks = len(view.snapshot.sync)
-        above = self._lesson.rows_above()
-        if above and covered == panel_layout.LESSON:
-            maximised = None
         stepped = self._has_programs(view)
-        arranged = (
-            width,
-            height,
-            maximised,
-            rows,
-            findings,
-            view.raw,
-            beside,
-            locks,
-            above,
-            stepped,
-        )
-        self._lesson.show_pressing(above > 0)
+        arranged = (width, height, room, rows, findings, view.raw, locks, stepped)
         if arranged == self._arranged:
             return
         self._arranged = arranged
         bar = self._recordings
         boxes = panel_layout.arrange(
-            width - beside,
-            height - bar - above,
-            maximised,
+            width - room.beside,
+            height - bar - room.above,
+            room.maximised,
             rows,
             findings=findings,
             raw=view.raw,
@@ -176,17 +172,14 @@ class MainScreen(DirectScreen):
         )
         if stepped:
             boxes = panel_layout.with_programs(boxes, height)
-        if beside:
-            boxes = panel_layout.beside_lesson(boxes, width, height, beside)
-        if above:
-            boxes = panel_layout.below_lesson(boxes, width, height - above, above)
+        boxes = _with_lesson(boxes, width, height, room)
         if bar:
             boxes = panel_layout.above_time_bar(boxes, width, height, bar)
         self._put(boxes)
-        if covered != self._covered:
+        if room.covered != self._covered:
             # The keys that scroll go to what is on show.
-            self._covered = covered
-            self._focus(covered or self._maximised or ("bytes" if self._raw else "processes"))
+            self._covered = room.covered
+            self._focus(room.covered or self._maximised or ("bytes" if self._raw else "processes"))
 
     def _put(self, boxes: "Mapping[str, Region]") -> None:
         for name, panel in self._panels.items():
@@ -200,34 +193,30 @@ class MainScreen(DirectScreen):
         """The panels of a schedule; the steps have the focus at first, or a lesson that covers them."""
         width, height = self.app.size
         ring, steps = view.snapshot.layout.has_ring, len(view.held.steps) if view.held else 0
-        covered = self._covering(view)
-        maximised = covered or self._maximised
-        beside = self._lesson.columns_beside(maximised)
-        above = self._lesson.rows_above()
-        if above and covered == panel_layout.LESSON:
-            maximised = None
-        self._lesson.show_pressing(above > 0)
-        arranged = (width, height, maximised, ring, steps, beside, above)
+        room = self._room(view)
+        arranged = (width, height, room, ring, steps)
         if arranged == self._arranged:
             return
         first, self._arranged = self._arranged is None, arranged
         boxes = panel_layout.arrange_held(
-            width - beside, height - above, maximised, ring=ring, steps=steps
+            width - room.beside, height - room.above, room.maximised, ring=ring, steps=steps
         )
-        if beside:
-            boxes = panel_layout.beside_lesson(boxes, width, height, beside)
-        if above:
-            boxes = panel_layout.below_lesson(boxes, width, height - above, above)
-        self._put(boxes)
-        if first or covered != self._covered:
-            self._covered = covered
-            self._focus(covered or self._maximised or "steps")
+        self._put(_with_lesson(boxes, width, height, room))
+        if first or room.covered != self._covered:
+            self._covered = room.covered
+            self._focus(room.covered or self._maximised or "steps")
 
-    def _covering(self, view: ViewModel) -> str | None:
-        """What lies over all panels, where anything does."""
-        if view.compares:
-            return panel_layout.COMPARISON
-        return panel_layout.LESSON if self._lesson.covers else None
+    def _room(self, view: ViewModel) -> _Room:
+        """What lies over the panels, and what is taken of their room. Has the lesson show what goes with it."""
+        covered = panel_layout.COMPARISON if view.compares else None
+        if covered is None and self._lesson.covers:
+            covered = panel_layout.LESSON
+        maximised = covered or self._maximised
+        beside, above = self._lesson.columns_beside(maximised), self._lesson.rows_above()
+        if above and covered == panel_layout.LESSON:
+            maximised = None
+        self._lesson.show_pressing(above > 0)
+        return _Room(covered, maximised, beside, above)
 
     def place_again(self) -> None:
         """Find new places after a change of the terminal's size."""
@@ -368,3 +357,14 @@ class MainScreen(DirectScreen):
     def on_panel_maximise_toggled(self, message: Panel.MaximiseToggled) -> None:
         if message.panel.id in self._names:
             self.toggle_maximised(message.panel.id)
+
+
+def _with_lesson(
+    boxes: "Mapping[str, Region]", width: int, height: int, room: _Room
+) -> "Mapping[str, Region]":
+    """The boxes of panels that left the lesson its room, with the lesson there."""
+    if room.beside:
+        boxes = panel_layout.beside_lesson(boxes, width, height, room.beside)
+    if room.above:
+        boxes = panel_layout.below_lesson(boxes, width, height - room.above, room.above)
+    return boxes
