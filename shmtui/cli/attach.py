@@ -59,13 +59,18 @@ def command(name: str | None, refresh_hz: float | None, **given: Any) -> int:
       shmtui attach /jobs --header jobs.h:Queue --map in=head,out=tail
     """
     from shmtui.cli.open_dashboard import configured
+    from shmtui.diagnosis.wording import command_target
     from shmtui.session.opener import AttachOptions, SegmentOpener
     from shmtui.session.terminal import ignore_signals, note_signals, noted_signal, require_terminal
 
     layout, folder = open_options(given)
     options = AttachOptions(name=name, layout=layout, folder=folder, **given)
     configuration = configured(refresh_hz)
-    require_terminal(_("look with shmtui stat NAME"))
+    if name is None:
+        require_terminal(_("list it once with shmtui ls"))
+    else:
+        stat = f"shmtui stat {command_target(name, layout.words)}"
+        require_terminal(_("look with {command}").format(command=stat))
     note_signals()
     if name is not None and options.wait and not wait_for(name, folder):
         return 128 + (noted_signal() or 0)

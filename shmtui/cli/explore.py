@@ -96,6 +96,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
     from shmtui.control.exploration import Workshop, explore, shorten
     from shmtui.report.exploration import exploration_json, exploration_lines, progress_line
     from shmtui.report.snapshot_json import line
+    from shmtui.session.terminal import note
     from shmtui.shm.protocol import Role
 
     options, _folder = open_options(layout)
@@ -130,6 +131,8 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
         click.echo(line(exploration_json(result)))
     else:
         click.echo("\n".join(exploration_lines(result)))
+    if schedule is not None and result.schedule is None:
+        note(_("{file} is not written: there is no order to show").format(file=schedule))
     return ExitCode.FINDINGS if result.outcome.found else ExitCode.OK
 
 

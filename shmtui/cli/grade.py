@@ -114,10 +114,10 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], before: str 
         tuple(map(split_command, producers)), tuple(map(split_command, consumers)),
         split_command(before) if before else (), options=options, initialise=initialise, name=name, budget=budget,
     )  # fmt: skip
-    submission.require_sources()
+    submission.require_programs()
     jobs = [Job(" + ".join(dict.fromkeys((*producers, *consumers))), submission)]
     if folder is not None:
-        jobs = students(folder, submission)
+        jobs = students(folder, submission, reports=output)
         if not may_be_apart():
             text = _(
                 "this system allows no namespaces: programs that kill others may end the grading"

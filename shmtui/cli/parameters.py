@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
@@ -13,7 +14,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.shm.faults import Fault, FaultOrder, fault_name, parse_fault
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.shm.segment import SHM_DIR, segment_name
+from shmtui.shm.segment import SHM_DIR, segment_name, segment_path
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -97,6 +98,7 @@ def _target_or_file(text: str) -> str | Path:
     """A recording or a capsule by its file, or a target."""
     from shmtui.session.recorded_file import recorded_file
 
+    _refuse_schedule(text)
     return recorded_file(text) or _target(text)
 
 
@@ -117,15 +119,27 @@ def _removable(text: str) -> str:
 
 
 def _refuse_file(text: str) -> None:
-    """ShmtuiError: it names a recording, and no segment."""
+    """ShmtuiError: it names a recording or a schedule, and no segment."""
     from shmtui.session.recorded_file import is_recording, recorded_file
 
+    _refuse_schedule(text)
     file = recorded_file(text)
     if file is not None and is_recording(file):
         wrong = _(
             "{path} is a recording or a capsule, not a live segment: shmtui replay, stat, check and report read it"
         )
         raise ShmtuiError(wrong.format(path=file))
+
+
+def _refuse_schedule(text: str) -> None:
+    """ShmtuiError: it names a schedule, and no segment."""
+    if "\0" in text or not os.path.isfile(text) or os.path.exists(segment_path(text)):  # noqa: PTH110, PTH113 - light
+        return
+    from shmtui.control.schedule import is_schedule
+
+    if is_schedule(Path(text)):
+        wrong = _("{path} is a schedule of shmtui explore: see it with shmtui replay {quoted}")
+        raise ShmtuiError(wrong.format(path=text, quoted=shlex.quote(text)))
 
 
 def _lesson(text: str) -> str:

@@ -56,9 +56,9 @@ class Execution:
         programs: Sequence[tuple[HeldProgram, Role]],
         files: "SharedFiles",
         items: int,
-        ring: Ring | None = None,
     ) -> None:
-        self.programs, self.files, self.items, self.ring = programs, files, items, ring
+        self.programs, self.files, self.items = programs, files, items
+        self.ring: Ring | None = None
         self.fine = False
         """Whether each load and store of shared memory is a step."""
         self.seen: SeenStates | None = None

@@ -37,10 +37,10 @@ def make_private() -> bool:
 class SharedFiles:
     """The shared files of an execution, by the names that the programs give them."""
 
-    def __init__(self, contents: dict[str, bytes] | None = None, *, private: bool) -> None:
+    def __init__(self, *, private: bool) -> None:
         self.private = private
         """Whether /dev/shm is this process's own."""
-        self.contents = contents or {}
+        self.contents: dict[str, bytes] = {}
         """Files of /dev/shm that are there at the begin of each execution."""
         self.sizes: dict[str, int] = {}
         """Bytes of what the last execution mapped."""

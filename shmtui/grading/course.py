@@ -46,13 +46,19 @@ class _Running(msgspec.Struct):
     """By their path in the box: names and bytes."""
 
 
-def students(folder: Path, like: Submission) -> list[Job]:
-    """A job for each folder in ``folder``. ShmtuiError: there is none, or it cannot be read."""
+def students(folder: Path, like: Submission, reports: Path | None = None) -> list[Job]:
+    """A job for each folder in ``folder`` but ``reports``. ShmtuiError: there is none, or it cannot be
+    read.
+    """
+    but = None if reports is None else reports.resolve()
     try:
         found = sorted(
             path
             for path in folder.iterdir()
-            if path.is_dir() and not path.is_symlink() and not path.name.startswith(".")
+            if path.is_dir()
+            and not path.is_symlink()
+            and not path.name.startswith(".")
+            and path.resolve() != but
         )
     except OSError as error:
         text = _("cannot read {folder}: {error}")

@@ -272,8 +272,8 @@ def as_check50(graded: Graded) -> str:
     return json.dumps(record, indent=1) + "\n"
 
 
-def as_vpl(graded: Graded, scale: float = 100) -> str:
-    """The lines that Moodle's Virtual Programming Lab reads; the grade goes from 0 to ``scale``."""
+def as_vpl(graded: Graded) -> str:
+    """The lines that Moodle's Virtual Programming Lab reads; the grade goes from 0 to 100."""
     points, most = graded.score
     lines = [f"Comment :=>> {summary(graded)}"]
     for result in graded.results:
@@ -281,7 +281,7 @@ def as_vpl(graded: Graded, scale: float = 100) -> str:
         if result.verdict is not Verdict.PASS:
             lines += [f"Comment :=>>> {line}".rstrip() for line in evidence_lines(graded, result)]
     if not graded.error:
-        lines.append(f"Grade :=>> {number(points / most * scale if most else 0)}")
+        lines.append(f"Grade :=>> {number(100 * points / most if most else 0)}")
     return "\n".join(lines) + "\n"
 
 

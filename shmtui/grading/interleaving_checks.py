@@ -194,6 +194,8 @@ def ring_used(facts: Facts) -> Said:
             trial.why or _("the layout of the ring is not known: compile with -g, or give --header")
         )
     held = usual.most_held
+    if not held:
+        return unknown(_("the programs do not get so far that this shows"))
     text = ngettext(
         "the producer runs ahead by {held} item, in {slots} slots",
         "the producer runs ahead by {held} items, in {slots} slots",

@@ -4,6 +4,7 @@ import base64
 import fnmatch
 import os
 import shlex
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -69,13 +70,20 @@ class Submission(msgspec.Struct, frozen=True):
     name: str | None = None
     budget: float = 30.0
 
-    def require_sources(self) -> None:
-        """ShmtuiError: a source that the commands name is not there: there is nothing to judge."""
+    def require_programs(self) -> None:
+        """ShmtuiError: a source or a program that the commands name is not there, or is no such thing:
+        there is nothing to judge.
+        """
         before = (self.before,) if self.before else ()
-        for source, *_arguments in (*self.producers, *self.consumers, *before):
-            if Path(source).suffix in _COMPILERS and not Path(source).is_file():
+        for named, *_arguments in (*self.producers, *self.consumers, *before):
+            if Path(named).suffix in _COMPILERS:
                 text = _("there is no file {source}: name a source, or a program that runs")
-                raise ShmtuiError(text.format(source=source))
+                there = Path(named).is_file()
+            else:
+                text = _("{source} is no program that can be run: name one, or its source")
+                there = shutil.which(named) is not None
+            if not there:
+                raise ShmtuiError(text.format(source=named))
 
 
 def grade(inside: Inside, submission: Submission, rubric: Rubric,

@@ -104,8 +104,8 @@ def _require_text_file(path: Path) -> None:
         with opened(path):
             pass
     except OSError as error:
-        text = _("{path}:1: it cannot be read: {reason}")
-        raise ShmtuiError(text.format(path=path, reason=error.strerror)) from None
+        text = _("cannot read {path}: {why}")
+        raise ShmtuiError(text.format(path=path, why=error.strerror)) from None
     if path.suffix not in _C | _CPP:
         text = _(
             "{path} is neither a C or C++ file by its name (.h .c .hpp .cpp) nor a program or "

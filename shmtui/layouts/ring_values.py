@@ -33,9 +33,9 @@ class Reading(msgspec.Struct, frozen=True):
     """The segment that holds the indices, where that is another one."""
 
     @classmethod
-    def whole(cls, raw: bytes, named: tuple[tuple[str, SemaphoreWords], ...] = ()) -> "Reading":
+    def whole(cls, raw: bytes) -> "Reading":
         """A reading of all bytes."""
-        return cls(((0, raw),), named)
+        return cls(((0, raw),))
 
     @property
     def raw(self) -> bytes:

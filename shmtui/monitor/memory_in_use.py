@@ -45,9 +45,9 @@ class MemoryInUse:
     without a page fault since it was asked has the pages that it had.
     """
 
-    def __init__(self, processes: Mapping[int, Process], pages: int = _PAGE_BUDGET) -> None:
+    def __init__(self, processes: Mapping[int, Process]) -> None:
         self._processes = processes
-        self._left = pages
+        self._left = _PAGE_BUDGET
 
     def of(self, memory: SharedMemory) -> tuple[int | None, bool]:
         """Bytes, and whether they are a bound from below; None where nothing can be told."""

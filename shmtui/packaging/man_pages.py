@@ -17,7 +17,8 @@ from msgspec.structs import replace
 from shmtui import __version__
 from shmtui.cli.main import main
 from shmtui.cli.translation import COMMANDS
-from shmtui.tui.keys import KEYS, MOUSE, Key
+from shmtui.tui.key import Key
+from shmtui.tui.keys import KEYS, MOUSE
 from shmtui.tui.other_keys import BY_ID, DIALOG_KEYS, LIST_KEYS, ROW_KEYS
 
 MANUAL: Final = Path(__file__).parent / "manual"

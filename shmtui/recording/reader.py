@@ -1,5 +1,6 @@
 """Reads a recording: any frame of it by number or by time, a member at a time."""
 
+import errno
 import os
 import stat
 from bisect import bisect_right
@@ -83,8 +84,7 @@ class Recording:
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            wrong = _("cannot read the recording {path}: {why}")
-            raise RecordingError(wrong.format(path=path, why=error.strerror)) from None
+            raise self._unreadable(error.errno) from None
         try:
             self._read_headers()
             self.frame(0)
@@ -101,8 +101,14 @@ class Recording:
 
     # The file.
 
+    def _unreadable(self, number: int | None) -> RecordingError:
+        wrong = _("cannot read the recording {path}: {why}")
+        return RecordingError(wrong.format(path=self.path, why=os.strerror(number or errno.EIO)))
+
     def _read_headers(self) -> None:
         found = os.fstat(self._fd)
+        if stat.S_ISDIR(found.st_mode):
+            raise self._unreadable(errno.EISDIR)
         at, end = 0, found.st_size if stat.S_ISREG(found.st_mode) else 0
         while at < end:
             header = unpack(os.pread(self._fd, HEADER_SIZE, at))

@@ -110,8 +110,9 @@ class Repairer:
         found: Plan | Refusal | None = None
         with self._observed(self._options) as observed:
             earlier = interrupted(observed)
-            text = _("watching {name} for {seconds:g} s")
-            self._progress(text.format(name=self._name, seconds=seconds))
+            text = _("watching {name} for {seconds:g} s, or {most:g} s while nothing is found")
+            most = max(seconds, PATIENT_SECONDS)
+            self._progress(text.format(name=self._name, seconds=seconds, most=most))
             findings = observed.findings(seconds) if earlier is None else earlier.findings
             findings += left_open(observed, findings, self.consent)
             findings = with_deaths_seen(findings, self._seen)

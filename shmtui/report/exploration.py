@@ -55,7 +55,11 @@ def covered_words(part: "Covered") -> str:
     steps = _("loads and stores") if part.fine else _("semaphores and locks")
     steps = _("starts, semaphores and locks") if part.starts else steps
     if part.complete:
-        text = _("every order of {items} items at {steps}: {states} states, {orders} executions")
+        text = ngettext(
+            "every order of {items} items at {steps}: {states} states, {orders} execution",
+            "every order of {items} items at {steps}: {states} states, {orders} executions",
+            part.orders,
+        )
     else:
         text = _(
             "{orders} executions of {items} items at {steps}, {states} states; that is not every order"
@@ -126,11 +130,10 @@ def order_lines(run: "Run", names: "Names", until: int) -> Iterator[str]:
     shown = run.steps[: until + 1]
     first = max(len(shown) - _MOST_STEPS, 0)
     departing = run.departures(until)
-    yield _("the order that shows it ({departures}, * marks them):").format(
-        departures=ngettext("{count} departure", "{count} departures", len(departing)).format(
-            count=len(departing)
-        )
-    )
+    if departing:
+        yield _("the order that shows it; at * another goes on than the one whose turn it is:")
+    else:
+        yield _("the order that shows it:")
     if first:
         yield _("  … {count} steps before").format(count=first)
     for number, step in enumerate(shown[first:], first):

@@ -32,9 +32,9 @@ def graph_rows(graph: WaitGraph, *, ascii_only: bool = False) -> Iterator[Row]:
             yield row
 
 
-def graph_lines(graph: WaitGraph, *, ascii_only: bool = False) -> Iterator[str]:
+def graph_lines(graph: WaitGraph) -> Iterator[str]:
     """The same as text."""
-    return (row.stem + row.text for row in graph_rows(graph, ascii_only=ascii_only))
+    return (row.stem + row.text for row in graph_rows(graph))
 
 
 def graph_json(graph: WaitGraph) -> dict[str, object]:
@@ -80,7 +80,7 @@ def _rows(graph: WaitGraph) -> Iterator[Row]:
         yield Row("", f"{claim}: {_ring(ring, graph)}", deadlock=True)
     alone = [pid for pid in graph.stuck if not any(pid in ring for ring in graph.cycles)]
     if alone:
-        text = _("wait for these, or for nobody who is known: {who}")
+        text = _("stuck, as far as is known: {who}")
         yield Row("", text.format(who=", ".join(_process(pid, graph) for pid in alone)))
 
 

@@ -19,7 +19,7 @@ from shmtui.recording.recorder import RECORDED_SLOTS, Recorder
 from shmtui.recording.writer import RecordingWriter
 from shmtui.session.live_source import LiveSource
 from shmtui.session.run import RunOptions
-from shmtui.session.terminal import ending_signals, ignore_signals, note
+from shmtui.session.terminal import ending_code, ignore_signals, note
 from shmtui.shm.item_counts import Audit, Method, Throughput
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import Snapshot, Status
@@ -87,13 +87,7 @@ async def _headless(
 ) -> tuple[int, float]:
     """Let the workers run; returns the exit code and how many seconds they ran."""
     loop, supervisor = asyncio.get_running_loop(), live.supervisor
-    ended: asyncio.Future[int] = loop.create_future()
-
-    def end(number: int) -> None:
-        if not ended.done():
-            ended.set_result(128 + number)
-
-    with ending_signals(loop, end):
+    with ending_code(loop) as ended:
         supervisor.watch(loop)
         log = EventLog()
         log.extend(supervisor.history())

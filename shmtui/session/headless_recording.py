@@ -13,7 +13,7 @@ from shmtui.monitor.event_log import EventLog
 from shmtui.monitor.sampler import Sampler
 from shmtui.recording.recorder import RECORDED_SLOTS, held
 from shmtui.recording.writer import RecordingWriter
-from shmtui.session.terminal import ending_signals, note
+from shmtui.session.terminal import ending_code, note
 
 WATCH_SECONDS: Final = 0.05
 """How often a ring without item counters is read between two snapshots."""
@@ -38,14 +38,7 @@ def record(
 
 
 async def _record(sampler: Sampler, writer: RecordingWriter, rate: float, duration: float) -> int:
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[int] = loop.create_future()
-
-    def end(number: int) -> None:
-        if not ended.done():
-            ended.set_result(128 + number)
-
-    with ending_signals(loop, end):
+    with ending_code(asyncio.get_running_loop()) as ended:
         log, told = EventLog(), ""
         begun = due = time.monotonic()
         while not ended.done() and due - begun < duration:

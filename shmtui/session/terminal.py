@@ -88,6 +88,19 @@ def ending_signals(
         signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
 
 
+@contextlib.contextmanager
+def ending_code(loop: "asyncio.AbstractEventLoop") -> "Iterator[asyncio.Future[int]]":
+    """A future that the first signal which ends a run sets to its exit code, as in `ending_signals`."""
+    ended: asyncio.Future[int] = loop.create_future()
+
+    def end(number: int) -> None:
+        if not ended.done():
+            ended.set_result(128 + number)
+
+    with ending_signals(loop, end):
+        yield ended
+
+
 def require_terminal(way_out: str) -> None:
     """ShmtuiError: a standard stream is no terminal; ``way_out`` is the command that needs none."""
     for stream, name in (

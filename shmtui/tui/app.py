@@ -35,6 +35,7 @@ from shmtui.tui.kept_results import bound_kept_results
 from shmtui.tui.key_availability import available, why_off
 from shmtui.tui.keys import KEYS
 from shmtui.tui.main_screen import MainScreen
+from shmtui.tui.opening_texts import replay_notes
 from shmtui.tui.other_keys import OTHER_KEYS
 from shmtui.tui.spans import wrapped
 from shmtui.tui.textual_private import (
@@ -177,8 +178,9 @@ class DashboardApp(App[int], inherit_bindings=False):
         self.main.place(self.dashboard.view)
         self.show_title()
         self._show()
-        for text in self.dashboard.notes():
-            self.tell(text)
+        if self.dashboard.replay is not None:
+            for text in replay_notes(self.dashboard.replay):
+                self.tell(text)
         self.frames.start()
         if self.dashboard.attachment is None and self.dashboard.opener is not None:
             self.action_attach(self._choice)

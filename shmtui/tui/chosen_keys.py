@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.tui.keys import ALONE, IN_LESSON, KEYS, PAIR, REPLAY, SPOKEN, STEPS, Key
+from shmtui.tui.key import ALONE, IN_LESSON, PAIR, REPLAY, SPOKEN, STEPS, Key
+from shmtui.tui.keys import KEYS
 from shmtui.tui.other_keys import DIALOG, LIST, OTHER_KEYS, ROWS, SECTIONS
 
 _NAMED: Final = (

@@ -18,7 +18,8 @@ from shmtui.folders import configuration_folder, state_folder
 from shmtui.folders import keep as keep_file
 from shmtui.i18n import _
 from shmtui.tui.chosen_keys import bound, key_name
-from shmtui.tui.keys import KEYS, SPOKEN, Key
+from shmtui.tui.key import SPOKEN, Key
+from shmtui.tui.keys import KEYS
 from shmtui.tui.other_keys import DIALOG, LIST, OTHER_KEYS, ROWS, SECTIONS
 from shmtui.tui.process_rows import PROCESS_COLUMNS
 

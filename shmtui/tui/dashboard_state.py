@@ -7,28 +7,25 @@ view model, which the screen draws.
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError, ShortageError
 from shmtui.events import Event, Severity
-from shmtui.i18n import N_, _
-from shmtui.layouts.describe import source_words
+from shmtui.i18n import _
 from shmtui.monitor.event_log import EventLog
 from shmtui.recording.recent import RecentFrames
 from shmtui.recording.recorder import RECORDED_SLOTS, Recorder, new_path
 from shmtui.recording.writer import RecordingWriter
-from shmtui.shm.segment_info import LayoutSource
 from shmtui.snapshot import EMPTY, Process, Snapshot
 from shmtui.tui.ended_processes import EndedProcesses, rested_on
 from shmtui.tui.glyphs import Glyphs
-from shmtui.tui.keys import (
+from shmtui.tui.key import (
     ALONE,
     BYTES,
     IN_LESSON,
-    KEYS,
     LESSON,
     LIVE,
     LIVE_BYTES,
@@ -40,9 +37,11 @@ from shmtui.tui.keys import (
     STEPS,
     Key,
 )
+from shmtui.tui.keys import KEYS
+from shmtui.tui.opening_texts import attached_text
 from shmtui.tui.other_keys import OTHER_KEYS
 from shmtui.tui.rate_history import RateHistory
-from shmtui.tui.replay_view import comparison_of, place_of
+from shmtui.tui.replay_view import frame_view
 from shmtui.tui.spans import Span
 from shmtui.tui.status_line import Balance, Debounced, health_word, permits, status_word
 from shmtui.tui.view_model import ChangeHighlight, ViewModel
@@ -54,14 +53,6 @@ if TYPE_CHECKING:
     from shmtui.session.opener import Attachment, SegmentOpener
     from shmtui.session.replay_source import Replayed, ShownFrame
     from shmtui.workers.supervisor import Supervisor
-
-_KNOWN_BY = {
-    LayoutSource.CONTROL: N_("from its control block"),
-    LayoutSource.HEADER: N_("from the header"),
-    LayoutSource.OPTIONS: N_("as told"),
-    LayoutSource.INFERRED: N_("inferred"),
-}
-"""For the sources that are no program and no file."""
 
 
 class Dashboard:
@@ -146,16 +137,6 @@ class Dashboard:
         if self.attachment is not None and self.attachment.watches and self.supervisor is None:
             # Before the first sample, so that what that finds stands above it.
             self._report_attached(self.attachment)
-
-    def notes(self) -> Iterator[str]:
-        """What has to be said of a replay at its start: whose capsule it is, and what is not read."""
-        for shown in () if self.replay is None else self.replay.sides:
-            its, recording = shown.incident, shown.player.recording
-            if its is not None:
-                text = _("a capsule of {host}; its bytes are those of its end")
-                yield text.format(host=its.host or _("a host that is left out"))
-            if recording.note:
-                yield f"{recording.path.name}: {recording.note}"
 
     def stop(self) -> None:
         """Take in no more events."""
@@ -327,29 +308,9 @@ class Dashboard:
             self.view = replace(self.view, rest_hz=hz)
 
     def _show_frame(self, replay: "Replayed") -> None:
-        """Make a view model of the frame that a replay has come to: of it and what was before it alone,
-        whatever was on the screen.
-        """
-        snapshot = replay.sample()
-        place, shown = place_of(replay, replay.side), self.view.replay
-        history = self.view.history
-        if shown is None or (shown.number, shown.index) != (place.number, place.index):
-            history = RateHistory()
-            for past in replay.shown.past():
-                history.add(round(past.seconds * 1e9), past.produced, past.consumed)
-        self.latest = snapshot
-        self.view = replace(
-            self.view,
-            snapshot=snapshot,
-            history=history,
-            history_version=place.number,
-            status_word=status_word(snapshot),
-            balance_settled=True,
-            events=replay.shown.events,
-            missing=self._missing(snapshot),
-            replay=place,
-            comparison=comparison_of(replay),
-        )
+        snapshot = self.latest = replay.sample()
+        view = replace(self.view, missing=self._missing(snapshot))
+        self.view = frame_view(view, replay, snapshot)
 
     def _show_step(self, schedule: "HeldSchedule") -> None:
         """Make a view model of the step that a schedule is held at."""
@@ -470,15 +431,3 @@ class Dashboard:
             LIVE: self.replay is None and self.schedule is None,
         }
         return frozenset(need for need, found in there.items() if not found)
-
-
-def attached_text(snapshot: Snapshot) -> str:
-    """What is attached to, and how its layout is known."""
-    layout, source = snapshot.layout, snapshot.layout.source
-    words = _("shown as bytes")
-    if source is not LayoutSource.RAW:
-        known_by = _KNOWN_BY.get(source)
-        words = _(known_by) if known_by else source_words(source, layout.origin)
-        words = _("layout {known_by}").format(known_by=words)
-    words = "; ".join((words, *layout.assumptions))
-    return _("attached to {name} ({words})").format(name=snapshot.segment.name, words=words)

@@ -175,8 +175,8 @@ _METHODS = {
     Method.BREAKPOINTS: N_("exact"),
     Method.SEQUENCE: N_("exact, by sequence"),
     Method.INDEX: N_("by index"),
-    Method.ESTIMATE: N_("about"),
-    Method.LOWER_BOUND: N_("at least"),
+    Method.ESTIMATE: N_("estimate"),
+    Method.LOWER_BOUND: N_("lower bound"),
     Method.UNKNOWN: N_("unknown"),
 }
 

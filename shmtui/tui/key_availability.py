@@ -1,8 +1,12 @@
 """Which keys are on in a dashboard, and why another one does nothing there. Pure."""
 
+from typing import Final
+
+from msgspec.structs import replace
+
 from shmtui.diagnosis.wording import target
 from shmtui.i18n import N_, _
-from shmtui.tui.keys import (
+from shmtui.tui.key import (
     ALONE,
     BYTES,
     IN_LESSON,
@@ -19,9 +23,24 @@ from shmtui.tui.keys import (
 )
 from shmtui.tui.view_model import ViewModel
 
+_IN_SCHEDULE: Final = {
+    "main('go_to_panel', 'throughput')": N_("Go to the steps"),
+    "main('go_to_panel', 'processes')": N_("Go to the programs"),
+    "main('go_to_panel', 'events')": "",
+}
+"""What the keys of panels do in a schedule, which has others; empty: nothing of their own."""
+
 
 def available(view: ViewModel) -> tuple[Key, ...]:
-    """The keys that are on."""
+    """The keys that are on, as their help puts it here."""
+    keys = _on(view)
+    if view.held is None:
+        return keys
+    named = (replace(key, help=_IN_SCHEDULE.get(key.action, key.help)) for key in keys)
+    return tuple(key for key in named if key.help)
+
+
+def _on(view: ViewModel) -> tuple[Key, ...]:
     return tuple(
         key
         for key in view.keys

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from shmtui.tui.keys import KEYS, PAIR, REPLAY, SPOKEN
+from shmtui.tui.key import PAIR, REPLAY, SPOKEN
+from shmtui.tui.keys import KEYS
 from shmtui.tui.other_keys import DIALOG_KEYS, OTHER_KEYS
 
 if TYPE_CHECKING:

@@ -3,11 +3,12 @@
 It draws the view model that it is given. It knows no segment and no worker.
 """
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from textual.app import ComposeResult
 
 from shmtui.tui import panel_layout
+from shmtui.tui.lesson_place import LessonPlace
 from shmtui.tui.textual_private import DirectScreen
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets import display_panels
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
     from textual.geometry import Region
 
     from shmtui.lessons.lesson import Lesson
-    from shmtui.tui.lesson_progress import LessonProgress
     from shmtui.tui.widgets.bytes import BytesPanel
-    from shmtui.tui.widgets.lesson import LessonPanel
 
 SLOW: Final = frozenset({"processes", "throughput"})
 """The panels that are drawn `SLOW_HZ` times a second, whatever the interval is.
@@ -35,6 +34,19 @@ screen only. What a key does is drawn at once.
 SLOW_HZ: Final = 2.0
 _IN_PLACE: Final = {"throughput": "steps", "processes": "programs", "events": "programs"}
 """What the keys of panels go to that a schedule does not have."""
+
+
+class _Room(NamedTuple):
+    """What is on show beside the panels, or in their place."""
+
+    covered: str | None
+    """What lies over all of them."""
+    maximised: str | None
+    """What alone is on show."""
+    beside: int
+    """Columns of the lesson beside them."""
+    above: int
+    """Rows of the lesson above them."""
 
 
 class MainScreen(DirectScreen):
@@ -90,13 +102,7 @@ class MainScreen(DirectScreen):
 
             self._panels["steps"] = StepsPanel(id="steps")
             self._panels["programs"] = ProgramsPanel(id="programs")
-        self._lesson_open = lesson is not None
-        self._progress: LessonProgress | None = None
-        """Of the lesson, where there is one."""
-        self._lesson_small = False
-        """Whether the lesson, where it would cover all panels, shows what to press alone: something was done."""
-        self._lesson_first: int | None = None
-        """The lesson's first line in view before a dialog opened; None: none is open."""
+        self._lesson = LessonPlace(self)
         self._covered: str | None = None
         """What lies over all panels: the lesson, or two recordings side by side."""
         if lesson is not None:
@@ -104,8 +110,9 @@ class MainScreen(DirectScreen):
             from shmtui.tui import lesson_progress  # noqa: PLC0415
             from shmtui.tui.widgets.lesson import LessonPanel  # noqa: PLC0415
 
-            self._progress = lesson_progress.LessonProgress(lesson, view)
-            self._panels[panel_layout.LESSON] = LessonPanel(lesson, self._progress, view)
+            progress = lesson_progress.LessonProgress(lesson, view)
+            text = self._panels[panel_layout.LESSON] = LessonPanel(lesson, progress, view)
+            self._lesson = LessonPlace(self, text, progress)
 
     def widgets(self) -> ComposeResult:
         """All panels, those included that have no room yet.
@@ -143,38 +150,21 @@ class MainScreen(DirectScreen):
             self._change_panels(view.raw)
         # Before the first layout only the app knows the size.
         width, height = self.app.size
-        covered = self._covering(view)
-        maximised = covered or self._maximised
-        beside = panel_layout.lesson_width(width) if self._lesson_open and maximised is None else 0
+        room = self._room(view)
         listed = view.snapshot.processes if view.processes is None else view.processes
         rows = min(40, len(listed) + 2)
         findings = min(8, len(view.snapshot.health.findings))
         locks = len(view.snapshot.sync)
-        above = self._rows_above()
-        if above and covered == panel_layout.LESSON:
-            maximised = None
         stepped = self._has_programs(view)
-        arranged = (
-            width,
-            height,
-            maximised,
-            rows,
-            findings,
-            view.raw,
-            beside,
-            locks,
-            above,
-            stepped,
-        )
-        self._show_pressing(above > 0)
+        arranged = (width, height, room, rows, findings, view.raw, locks, stepped)
         if arranged == self._arranged:
             return
         self._arranged = arranged
         bar = self._recordings
         boxes = panel_layout.arrange(
-            width - beside,
-            height - bar - above,
-            maximised,
+            width - room.beside,
+            height - bar - room.above,
+            room.maximised,
             rows,
             findings=findings,
             raw=view.raw,
@@ -182,17 +172,14 @@ class MainScreen(DirectScreen):
         )
         if stepped:
             boxes = panel_layout.with_programs(boxes, height)
-        if beside:
-            boxes = panel_layout.beside_lesson(boxes, width, height, beside)
-        if above:
-            boxes = panel_layout.below_lesson(boxes, width, height - above, above)
+        boxes = _with_lesson(boxes, width, height, room)
         if bar:
             boxes = panel_layout.above_time_bar(boxes, width, height, bar)
         self._put(boxes)
-        if covered != self._covered:
+        if room.covered != self._covered:
             # The keys that scroll go to what is on show.
-            self._covered = covered
-            self._focus(covered or self._maximised or ("bytes" if self._raw else "processes"))
+            self._covered = room.covered
+            self._focus(room.covered or self._maximised or ("bytes" if self._raw else "processes"))
 
     def _put(self, boxes: "Mapping[str, Region]") -> None:
         for name, panel in self._panels.items():
@@ -206,34 +193,30 @@ class MainScreen(DirectScreen):
         """The panels of a schedule; the steps have the focus at first, or a lesson that covers them."""
         width, height = self.app.size
         ring, steps = view.snapshot.layout.has_ring, len(view.held.steps) if view.held else 0
-        covered = self._covering(view)
-        maximised = covered or self._maximised
-        beside = panel_layout.lesson_width(width) if self._lesson_open and maximised is None else 0
-        above = self._rows_above()
-        if above and covered == panel_layout.LESSON:
-            maximised = None
-        self._show_pressing(above > 0)
-        arranged = (width, height, maximised, ring, steps, beside, above)
+        room = self._room(view)
+        arranged = (width, height, room, ring, steps)
         if arranged == self._arranged:
             return
         first, self._arranged = self._arranged is None, arranged
         boxes = panel_layout.arrange_held(
-            width - beside, height - above, maximised, ring=ring, steps=steps
+            width - room.beside, height - room.above, room.maximised, ring=ring, steps=steps
         )
-        if beside:
-            boxes = panel_layout.beside_lesson(boxes, width, height, beside)
-        if above:
-            boxes = panel_layout.below_lesson(boxes, width, height - above, above)
-        self._put(boxes)
-        if first or covered != self._covered:
-            self._covered = covered
-            self._focus(covered or self._maximised or "steps")
+        self._put(_with_lesson(boxes, width, height, room))
+        if first or room.covered != self._covered:
+            self._covered = room.covered
+            self._focus(room.covered or self._maximised or "steps")
 
-    def _covering(self, view: ViewModel) -> str | None:
-        """What lies over all panels, where anything does."""
-        if view.compares:
-            return panel_layout.COMPARISON
-        return panel_layout.LESSON if self._lesson_covers else None
+    def _room(self, view: ViewModel) -> _Room:
+        """What lies over the panels, and what is taken of their room. Has the lesson show what goes with it."""
+        covered = panel_layout.COMPARISON if view.compares else None
+        if covered is None and self._lesson.covers:
+            covered = panel_layout.LESSON
+        maximised = covered or self._maximised
+        beside, above = self._lesson.columns_beside(maximised), self._lesson.rows_above()
+        if above and covered == panel_layout.LESSON:
+            maximised = None
+        self._lesson.show_pressing(above > 0)
+        return _Room(covered, maximised, beside, above)
 
     def place_again(self) -> None:
         """Find new places after a change of the terminal's size."""
@@ -270,70 +253,20 @@ class MainScreen(DirectScreen):
 
     def note_pressed(self, key: str) -> None:
         """A key was pressed: have the lesson tick off what was done, and leave room for what that does."""
-        if self._progress is not None and self._progress.press(key):
-            self._lesson_small = True
-            self._panels[panel_layout.LESSON].draw()
+        if self._lesson.press(key):
             self.place_again()
-
-    @property
-    def _has_no_side(self) -> bool:
-        """Whether the lesson is open, and there is no room for it beside the panels."""
-        return self._lesson_open and not panel_layout.lesson_width(self.app.size.width)
-
-    @property
-    def _lesson_covers(self) -> bool:
-        return self._has_no_side and not self._lesson_small
-
-    def _rows_above(self) -> int:
-        """Rows of the lesson above the panels: while a dialog is open, or once something was done."""
-        return (
-            self._lesson_rows
-            if self._has_no_side and (self._lesson_small or self._dialog_open)
-            else 0
-        )
-
-    @property
-    def _dialog_open(self) -> bool:
-        """Whether a dialog is open that leaves the lesson its place."""
-        return getattr(self.app.screen_stack[-1], "leaves_lesson", False)
-
-    @property
-    def _lesson_panel(self) -> "LessonPanel":
-        return cast("LessonPanel", self._panels[panel_layout.LESSON])
-
-    @property
-    def _lesson_rows(self) -> int:
-        """Rows that the lesson keeps above a dialog, where there is no room beside: for what to press."""
-        width, height = self.app.size
-        return min(self._lesson_panel.pressing(width)[1] + 2, height // 3)
 
     def lesson_margin(self) -> tuple[int, int]:
         """Rows above and columns on the right that a dialog leaves to the lesson."""
-        if self._has_no_side:
-            return 1 + self._lesson_rows, 0
-        shown = self._lesson_open and self._maximised is None
-        return 0, panel_layout.lesson_width(self.app.size.width) if shown else 0
-
-    def _show_pressing(self, pressing: bool) -> None:
-        """Have the lesson show what to press; and later again what it showed before."""
-        if pressing:
-            panel = self._lesson_panel
-            if self._lesson_first is None:
-                self._lesson_first = panel.first
-            # At each frame: before it has its new size it takes another line for its last one.
-            panel.first = panel.pressing(self.app.size.width)[0]
-        elif self._lesson_first is not None:
-            self._lesson_panel.first, self._lesson_first = self._lesson_first, None
+        return self._lesson.margin(self._maximised)
 
     def toggle_lesson(self) -> None:
         """Show the lesson's text, or hide it; nothing where there is no lesson."""
-        if panel_layout.LESSON not in self._panels:
+        if not self._lesson.toggle():
             return
-        self._lesson_open = not self._lesson_open
-        self._lesson_small = False
         self._maximised = None
         self.place_again()
-        if not self._lesson_open:
+        if not self._lesson.open:
             self._focus("steps" if self._held else "processes")
 
     # Focus.
@@ -344,13 +277,13 @@ class MainScreen(DirectScreen):
         if self._held:
             held = panel_layout.HELD_PANELS
             held = held if self._view.snapshot.layout.has_ring else held[2:]
-            return (*held, panel_layout.LESSON) if self._lesson_open else held
+            return (*held, panel_layout.LESSON) if self._lesson.open else held
         panels = panel_layout.RAW_PANELS if self._raw else panel_layout.PANELS
         if self._raw and not self._view.snapshot.sync:
             panels = tuple(name for name in panels if name != "semaphores")
         if self._view.stepped is not None:
             panels = tuple("programs" if name == "throughput" else name for name in panels)
-        return (*panels, panel_layout.LESSON) if self._lesson_open else panels
+        return (*panels, panel_layout.LESSON) if self._lesson.open else panels
 
     def _focused_panel(self) -> str | None:
         name = self.focused.id if self.focused is not None else None
@@ -372,7 +305,7 @@ class MainScreen(DirectScreen):
         self._maximise(None if self._maximised else name)
 
     def restore(self) -> None:
-        if self._lesson_covers:
+        if self._lesson.covers:
             self.toggle_lesson()
         elif self._maximised:
             self._maximise(None)
@@ -381,8 +314,8 @@ class MainScreen(DirectScreen):
         """Focus a panel; one that has no room here comes up maximised. A lesson over all panels leaves
         them room.
         """
-        if self._lesson_covers:
-            self._lesson_small = True
+        if self._lesson.covers:
+            self._lesson.small = True
             self.place_again()
         if self._held:
             name = _IN_PLACE.get(name, name)
@@ -424,3 +357,14 @@ class MainScreen(DirectScreen):
     def on_panel_maximise_toggled(self, message: Panel.MaximiseToggled) -> None:
         if message.panel.id in self._names:
             self.toggle_maximised(message.panel.id)
+
+
+def _with_lesson(
+    boxes: "Mapping[str, Region]", width: int, height: int, room: _Room
+) -> "Mapping[str, Region]":
+    """The boxes of panels that left the lesson its room, with the lesson there."""
+    if room.beside:
+        boxes = panel_layout.beside_lesson(boxes, width, height, room.beside)
+    if room.above:
+        boxes = panel_layout.below_lesson(boxes, width, height - room.above, room.above)
+    return boxes

@@ -6,7 +6,7 @@ Each is bound by its identifier, such as ``dialog.yes``, so that the configurati
 from typing import Final
 
 from shmtui.i18n import N_
-from shmtui.tui.keys import SPOKEN, Key
+from shmtui.tui.key import SPOKEN, Key
 
 LIST, ROWS, DIALOG = "list", "rows", "dialog"
 SECTIONS: Final = {"": "keys", LIST: "list_keys", ROWS: "row_keys", DIALOG: "dialog_keys"}

@@ -1,11 +1,39 @@
-"""Where a replay is, as the panels draw it."""
+"""What a replay shows: its frame as a view model, and where it is."""
 
 from typing import TYPE_CHECKING
 
-from shmtui.tui.view_model import Comparison, Replay, Side
+from msgspec.structs import replace
+
+from shmtui.snapshot import Snapshot
+from shmtui.tui.rate_history import RateHistory
+from shmtui.tui.status_line import status_word
+from shmtui.tui.view_model import Comparison, Replay, Side, ViewModel
 
 if TYPE_CHECKING:
     from shmtui.session.replay_source import PairSource, Replayed
+
+
+def frame_view(view: ViewModel, replay: "Replayed", snapshot: Snapshot) -> ViewModel:
+    """The view model of the frame that a replay has come to, which is ``snapshot``: of it and what was before
+    it alone, whatever was on the screen.
+    """
+    place, shown = place_of(replay, replay.side), view.replay
+    history = view.history
+    if shown is None or (shown.number, shown.index) != (place.number, place.index):
+        history = RateHistory()
+        for past in replay.shown.past():
+            history.add(round(past.seconds * 1e9), past.produced, past.consumed)
+    return replace(
+        view,
+        snapshot=snapshot,
+        history=history,
+        history_version=place.number,
+        status_word=status_word(snapshot),
+        balance_settled=True,
+        events=replay.shown.events,
+        replay=place,
+        comparison=comparison_of(replay),
+    )
 
 
 def place_of(source: "Replayed", number: int) -> Replay:

@@ -10,7 +10,8 @@ from shmtui.recording.incident import Incident
 from shmtui.recording.index import Index
 from shmtui.snapshot import EMPTY, Process, Snapshot
 from shmtui.tui.glyphs import UNICODE, Glyphs
-from shmtui.tui.keys import KEYS, Key
+from shmtui.tui.key import Key
+from shmtui.tui.keys import KEYS
 from shmtui.tui.other_keys import LIST, OTHER_KEYS
 from shmtui.tui.rate_history import RateHistory
 from shmtui.tui.spans import Span

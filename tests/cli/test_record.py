@@ -150,7 +150,7 @@ def test_refusals(make_buffer: MakeBuffer, new_name: Callable[[], str], tmp_path
         (("run", new_name(), "--headless", "--duration", "0.1", "--record", str(path)), "exists"),
         (("replay", str(tmp_path / "none.rec")), "cannot read"),
         (("replay", "/dev/null"), "not a recording"),
-        (("replay", str(tmp_path)), "not a recording"),
+        (("replay", str(tmp_path)), "Is a directory"),
         (("replay", str(path)), "--csv FILE"),
         (("replay", str(path), "--csv", str(path)), "exists"),
     ):

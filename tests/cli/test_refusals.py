@@ -72,6 +72,8 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
         (("rm", "a/b"), "slash"),
         (("completion", "tcsh"), "tcsh"),
         (("grade", "--producer", "missing.c"), "no file missing.c"),
+        (("grade", "--producer", "."), ". is no program"),
+        (("grade", "--producer", __file__), "is no program"),
     ],
     ids=lambda value: " ".join(value)[-40:] if isinstance(value, tuple) else "",
 )
@@ -114,10 +116,10 @@ def test_a_dashboard_needs_a_terminal(command: tuple[str, ...]) -> None:
 
 
 def test_attaching_needs_a_terminal() -> None:
-    """It has no --headless: the way out is a command that it has."""
-    line = refused(run_shmtui("attach"))
-    assert "shmtui stat" in line
-    assert "--headless" not in line
+    """It has no --headless: the way out is a command that can be pasted."""
+    assert "shmtui ls" in refused(run_shmtui("attach"))
+    line = refused(run_shmtui("attach", "/a b", "--slots", "5"))
+    assert line.endswith("look with shmtui stat '/a b' --slots 5")
 
 
 def test_a_dumb_terminal_is_none(name: str) -> None:

@@ -198,6 +198,19 @@ def test_init(built: Callable[..., str], explored: Explore, name: str) -> None:
     assert record["layout"].startswith(f"{name}: 4 × ")
 
 
+def test_without_a_finding_there_is_no_schedule(
+    built: Callable[..., str], tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is said, so that nobody looks for the file."""
+    monkeypatch.setenv("EXPLORED", name)
+    ring, file = built("ring"), tmp_path / "lost.json"
+    done = run_shmtui("explore", "--producer", f"{ring} p", "--consumer", f"{ring} c", "--items", "1",
+                      "--schedule", str(file))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert f"{file} is not written" in done.stderr
+    assert not file.exists()
+
+
 def test_a_schedule_is_the_same_each_time(
     built: Callable[..., str], explored: Explore, tmp_path: Path
 ) -> None:
@@ -207,6 +220,10 @@ def test_a_schedule_is_the_same_each_time(
     shutil.copy(ring, own)
     explored("--producer", f"{own} p lock-first", "--consumer", f"{own} c lock-first",
              "--schedule", str(file), code=1)  # fmt: skip
+    for command in ("attach", "stat", "check", "repair", "report", "rm"):
+        done = run_shmtui(command, str(file))
+        assert done.returncode == 2
+        assert f"see it with shmtui replay {file}" in done.stderr
     done = run_shmtui("explore", "--replay", str(file))
     assert done.returncode == 1, done.stderr
     assert done.stdout.startswith("20 of 20 ")

@@ -11,7 +11,7 @@ import pytest
 
 from shmtui.diagnosis.wait_graph import wait_graph
 from shmtui.monitor.sampler import Sampler
-from shmtui.report.graph_text import graph_lines
+from shmtui.report.graph_text import graph_rows
 from shmtui.session.opener import AttachOptions, SegmentOpener
 from shmtui.shm.segment import segment_path
 from shmtui.shm.semaphore import named_semaphore_path
@@ -152,5 +152,5 @@ def test_nobody_waits(start: Start) -> None:
         snapshot = sampler.sample()
     finally:
         sampler.close()
-    (text,) = graph_lines(wait_graph((snapshot,)), ascii_only=True)
-    assert text == "nobody waits for anything that another process could give"
+    (row,) = graph_rows(wait_graph((snapshot,)), ascii_only=True)
+    assert row.text == "nobody waits for anything that another process could give"

@@ -115,6 +115,15 @@ def test_a_folder_is_not_written_to(students: Path) -> None:
     assert sorted(os.listdir(own)) == before
 
 
+def test_reports_inside_the_folder_of_the_class(students: Path) -> None:
+    """Their folder is no student's."""
+    student(students, "ana")
+    done = run_shmtui("grade", "--class", str(students), "--rubric", str(students.parent / "rubric.toml"),
+                      "-o", str(students / "notas"), "--budget", "20", timeout=4 * PATIENCE)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert rows(students / "notas").keys() == {"ana"}
+
+
 def test_a_build_command(students: Path) -> None:
     """It runs in the box; the patterns find what it made."""
     own = student(students, "ana")

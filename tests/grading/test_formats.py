@@ -198,8 +198,8 @@ def test_classroom() -> None:
 
 
 def test_vpl() -> None:
-    """The grade goes from 0 to the scale."""
-    assert as_vpl(GRADED, 10).splitlines()[-1] == "Grade :=>> 3.33"
+    """The grade goes from 0 to 100."""
+    assert as_vpl(GRADED).splitlines()[-1] == "Grade :=>> 33.33"
     assert "Grade" not in as_vpl(Graded("x", (), error="no"))
 
 

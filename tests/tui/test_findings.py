@@ -18,7 +18,8 @@ from shmtui.tui.screens.text_screens import DetailScreen
 from shmtui.tui.spans import fit_line, plain, width_of
 from shmtui.tui.status_line import AGREEING, status_word
 from shmtui.tui.widgets.events import EventsPanel, event_text, finding_line, finding_text
-from tests.tui.dashboards import draw, drawing, panel_text, screen_text
+from tests.conftest import MakeBuffer
+from tests.tui.dashboards import draw, drawing, panel_text, running, screen_text
 from tests.tui.records import NOON, process, snapshot
 
 SIZES = [(120, 40), (80, 24), (50, 20)]
@@ -70,6 +71,18 @@ async def test_the_title_wears_the_badge(
         draw(app, snapshot(health=health(*found)))
         await pilot.pause()
         assert badge in panel_text(app, "title")
+
+
+async def test_the_key_bar_offers_the_repair_once_something_is_critical(
+    make_buffer: MakeBuffer,
+) -> None:
+    """In few columns too, and no longer than that: the bar is drawn anew."""
+    with running(make_buffer(), []) as run:
+        async with run.app.run_test(size=(72, 24)) as pilot:
+            for found, offers in ((), False), ((DEAD,), True), ((GHOST,), False):
+                draw(run.app, snapshot(health=health(*found)))
+                await pilot.pause()
+                assert ("r Repair" in panel_text(run.app, "keys")) == offers
 
 
 def test_unjudged_health_leaves_the_word_to_the_flow() -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from shmtui.procfs.process_details import ProcessDetails, process_details
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import ProcessState
-from shmtui.tui.draw.process_details import portrait_text
+from shmtui.tui.draw.process_details import LABEL, portrait_text
 from shmtui.tui.glyphs import ASCII, UNICODE
 from shmtui.tui.spans import plain, width_of
 from tests.tui.records import NOON, process
@@ -62,5 +62,9 @@ def test_what_is_drawn() -> None:
         assert "which no other process can wake" in " ".join(text.split())
         assert "hidden from this user: cwd" in " ".join(text.split())
         assert all(width_of(row) <= width for row in lines if "s  " not in plain(row))
+    fresh = replace(blocked, blocked_for=0.1)
+    assert "blocked on empty" in {
+        plain(row)[LABEL:] for row in portrait_text(fresh, None, NOON, 80, UNICODE)
+    }
     gone = portrait_text(blocked, None, NOON, 80, UNICODE)
     assert "It has ended" in plain(gone[-1])

@@ -232,8 +232,8 @@ async def test_a_click_in_the_bar(file: Path) -> None:
 )
 async def test_keys_that_are_off(file: Path, key: object) -> None:
     """A key that changes something, or reads what is there now, says why it is off."""
+    from shmtui.tui.key import Key
     from shmtui.tui.key_availability import why_off
-    from shmtui.tui.keys import Key
 
     assert isinstance(key, Key)
     with replaying(file) as (app, _source):

@@ -85,6 +85,12 @@ def test_a_schedule_step_by_step(schedule: Callable[..., Path], env: dict[str, s
         terminal.wait_for(f"step {last} of {last}")
         terminal.press("up")
         terminal.wait_for(f"step {last - 1} of ")
+        terminal.press("?")
+        terminal.wait_for(
+            lambda text: "A step back, a step on" in text and "Go to the programs" in text
+        )
+        terminal.press("q")
+        terminal.wait_for(lambda text: "Go to the programs" not in text)
         terminal.press("q")
         assert terminal.wait() == 0
 

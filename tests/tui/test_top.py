@@ -36,6 +36,16 @@ def test_what_comes_and_goes_is_seen(name: str) -> None:
         assert terminal.wait() == 0
 
 
+def test_totals_without_room_are_seen_to_be_cut() -> None:
+    """They have two lines, and the second ends in an ellipsis."""
+    with Terminal("top", columns=40, rows=20) as terminal:
+        screen = terminal.wait_for("(Shmem)").splitlines()
+        assert screen[2].rstrip(" │┃").endswith("…")
+        assert "filter" in screen[3]
+        terminal.press("\x1b")
+        assert terminal.wait() == 0
+
+
 def test_an_orphan_is_removed_after_a_question(name: str) -> None:
     """The key alone removes nothing."""
     create_segment(name, 8192)

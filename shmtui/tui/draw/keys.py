@@ -10,8 +10,9 @@ from shmtui.i18n import N_, _
 from shmtui.snapshot import ProcessState, Status
 from shmtui.tui.chosen_keys import spoken
 from shmtui.tui.glyphs import Glyphs
+from shmtui.tui.key import REPAIR, Key
 from shmtui.tui.key_availability import available
-from shmtui.tui.keys import MOUSE, REPAIR, Key
+from shmtui.tui.keys import MOUSE
 from shmtui.tui.object_rows import Change
 from shmtui.tui.other_keys import DIALOG, LIST, ROWS
 from shmtui.tui.spans import Line, Span, line, width_of, wrapped
@@ -177,12 +178,14 @@ def _row_entries(view: ViewModel) -> list[Line]:
         keys = (_names(view.bound(f"{ROWS}.{name}")).split() for name in names)
         return " ".join(key for pair in zip_longest(*keys, fillvalue="") for key in pair if key)
 
+    opens = _entry(both("open"), _("In full: a process, a finding with its remedy, the slots"))
+    if view.held is None:
+        moves = _("Choose a row; a group stands for all of its processes")
+        rows = [_entry(both("up", "down"), moves), opens]
+    else:
+        rows = [_entry(both("up", "down"), _("A step back, a step on"))]
     return [
-        _entry(both("up", "down"), _("Choose a row; a group stands for all of its processes")),
-        _entry(
-            both("open"),
-            _("In full: a process, a finding with its remedy, the slots"),
-        ),
+        *rows,
         _entry(both("page_up", "page_down"), _("A page at a time")),
         _entry(both("first", "last"), _("First row, last row")),
     ]

@@ -98,10 +98,12 @@ def _part(process: Process, glyphs: Glyphs) -> Iterator[tuple[str, str]]:
     yield _("role"), word(process.role)
     state = word(process.state)
     if process.blocked_on is not None or process.sleeps_on:
-        state = _("{state} on {semaphore} for {time}").format(
+        waited = waited_for(process, glyphs)
+        text = _("{state} on {semaphore} for {time}") if waited else _("{state} on {semaphore}")
+        state = text.format(
             state=state,
             semaphore=process.blocked_on or ", ".join(process.sleeps_on),
-            time=waited_for(process, glyphs),
+            time=waited,
         )
     yield _("state"), state
     if process.wakeable is not None:

@@ -33,7 +33,7 @@ from shmtui.tui.object_rows import (
 )
 from shmtui.tui.screens.holders import Holder, holders_of
 from shmtui.tui.screens.layouts import FilterPanel
-from shmtui.tui.spans import Line, line, wrapped
+from shmtui.tui.spans import Line, line, wrap, wrapped
 from shmtui.tui.view_model import ViewModel
 from shmtui.tui.widgets.bindings import binding
 
@@ -180,8 +180,10 @@ class PickerPanel(FilterPanel[Row]):
         glyphs = self.view.glyphs
         total = self._listed.total or 0
         first = filter_line(self.typed, self._matching, total, width, glyphs, self._choices)
-        totals = wrapped(glyphs.inert(self._totals), width, "muted")[:_TOTALS_LINES]
-        above = [*(glyphs.clip_line(each, width) for each in totals), first]
+        texts = wrap(glyphs.inert(self._totals), width)
+        last = _TOTALS_LINES - 1
+        texts = [*texts[:last], " ".join(texts[last:])] if len(texts) > last else texts
+        above = [*(line((glyphs.clip(each, width), "muted")) for each in texts), first]
         self._titles_at = len(above)
         if self.items:
             titles = header_line(self.columns(width - 2), width - 2, glyphs, self._choices.order)

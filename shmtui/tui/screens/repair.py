@@ -40,7 +40,9 @@ class RepairScreen(Dialog[None]):
         self._report = report
         self._glyphs = view.glyphs
         self._plan: Plan | None = None
-        self._said: tuple[str, ...] = (_("looking for what is wrong") + view.glyphs.ellipsis,)
+        self._said: tuple[str, ...] = (
+            _("looking for what is wrong; that takes some seconds") + view.glyphs.ellipsis,
+        )
         self._question = ""
         self._choices: tuple[Choice, ...] = ()
 
@@ -97,7 +99,9 @@ class RepairScreen(Dialog[None]):
         for choice in self._choices:
             if choice.key == key:
                 self._repairer.consent, self._plan = choice.consent, None
-                self._say(_("looking for what is wrong") + self._glyphs.ellipsis)
+                self._say(
+                    _("looking for what is wrong; that takes some seconds") + self._glyphs.ellipsis
+                )
                 self.run_worker(self._propose(), exclusive=True, group="repair")
 
     def action_carry_out(self) -> None:

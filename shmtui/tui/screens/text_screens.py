@@ -118,11 +118,15 @@ class OffsetPanel(Typed, Panel, can_focus=True):
         return self.typed, self.wrong
 
     def _content(self, _width: int, _height: int) -> Content:
-        glyphs, last = self.view.glyphs, max(0, self.view.snapshot.segment.size - 1)
-        text = glyphs.inert(self.typed)
+        last = max(0, self.view.snapshot.segment.size - 1)
         hint = _("decimal or 0x..., up to {last} (0x{last:x})").format(last=last)
+        return self._asked(_("offset"), hint)
+
+    def _asked(self, label: str, hint: str) -> Content:
+        glyphs = self.view.glyphs
+        text = glyphs.inert(self.typed)
         rows = [
-            line((_("offset") + " ", "muted"), (text, "strong"), (glyphs.full, "accent")),
+            line((f"{label} ", "muted"), (text, "strong"), (glyphs.full, "accent")),
             (),
             line((self.wrong, "bad")) if self.wrong else line((hint, "muted")),
         ]
@@ -137,18 +141,7 @@ class TimePanel(OffsetPanel):
     """The time that is typed."""
 
     def _content(self, _width: int, _height: int) -> Content:
-        glyphs = self.view.glyphs
-        hint = _("a time of day 13:04:05, 90s 5m 2h, or 50%")
-        rows = [
-            line(
-                (_("time") + " ", "muted"),
-                (glyphs.inert(self.typed), "strong"),
-                (glyphs.full, "accent"),
-            ),
-            (),
-            line((self.wrong, "bad")) if self.wrong else line((hint, "muted")),
-        ]
-        return Content(rows, self.view.naming(_("{open} goes there, {close} closes")))
+        return self._asked(_("time"), _("a time of day 13:04:05, 90s 5m 2h, or 50%"))
 
 
 class TimeScreen(TypingDialog[float | None]):

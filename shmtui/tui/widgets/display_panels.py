@@ -7,6 +7,7 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from shmtui.i18n import N_, _
+from shmtui.snapshot import Status
 from shmtui.tui.draw import ring, semaphores
 from shmtui.tui.draw.keys import Button, key_bar
 from shmtui.tui.draw.throughput import throughput_lines
@@ -125,7 +126,9 @@ class KeyBar(Panel):
     _buttons: tuple[Button, ...] = ()
 
     def _depends_on(self) -> object:
-        return self.view.read_only, self.view.missing, self.view.glyphs.ascii_only
+        view = self.view
+        critical = view.snapshot.health.status is Status.CRITICAL
+        return view.read_only, view.missing, view.no_workers, critical, view.glyphs.ascii_only
 
     def _content(self, width: int, _height: int) -> Content:
         bar, self._buttons = key_bar(width, self.view)

@@ -117,7 +117,7 @@ class ProcessesPanel(NarrowedPanel[Row]):
         return f"{text} {self.view.glyphs.dot} {hint}"
 
     def action_open(self) -> None:
-        """Show the chosen process in full, as it is now; nothing for a group."""
+        """Show the chosen process in full, as it is now; on a group, go to its first process."""
         if isinstance(self.chosen, GroupMember):
             # Opens rarely, and the first frame does not wait for it.
             from shmtui.tui.draw.process_details import details_now, details_then  # noqa: PLC0415
@@ -128,6 +128,8 @@ class ProcessesPanel(NarrowedPanel[Row]):
             else:
                 text = details_then(process, glyphs, replay.incident)
             self.post_message(self.Opened(_("Process"), text))
+        elif self.chosen is not None and self.chosen.members:
+            self.action_move(1)
 
     def on_click(self, event: events.Click) -> None:
         """Choose the row under the pointer, or sort by the title there; elsewhere as in any panel."""
