@@ -41,17 +41,18 @@ def options_by_use(run: Run, segment: str, sources: "Sequence[TypeSource]") -> L
         LayoutOptions(
             header=Path(source.path),
             struct=struct.names[-1],
-            mapping=(("data", data), ("in", in_), ("out", out), *_semaphores(struct, here)),
+            mapping=(("data", data), ("in", in_), ("out", out), *semaphore_members(struct, here)),
         )
         for source in sources
         for struct in source.structs
-        for data, in_, out in _roles(struct, steps)
+        for data, in_, out in ring_members(struct, steps)
     ]
     different = {(each.struct, each.mapping): each for each in found}
     return next(iter(different.values())) if len(different) == 1 else None
 
 
-def _roles(struct: "Struct", steps: Sequence[Step]) -> Iterator[tuple[str, str, str]]:
+def ring_members(struct: "Struct", steps: Sequence[Step]) -> Iterator[tuple[str, str, str]]:
+    """The names of an array, and of the indices that those who store in it and the others move."""
     from shmtui.layouts.member_roles import all_members  # noqa: PLC0415 - rarely needed
 
     members = list(all_members(struct.members))
@@ -73,7 +74,7 @@ def _roles(struct: "Struct", steps: Sequence[Step]) -> Iterator[tuple[str, str, 
             yield name, in_, out
 
 
-def _semaphores(struct: "Struct", steps: Sequence[Step]) -> Iterator[tuple[str, str]]:
+def semaphore_members(struct: "Struct", steps: Sequence[Step]) -> Iterator[tuple[str, str]]:
     """The roles of its semaphores, by who waits and who posts: nobody does both with empty or full."""
     from shmtui.layouts.member_roles import ABSENT, all_members  # noqa: PLC0415 - rarely needed
 

@@ -19,7 +19,7 @@ from shmtui.control.exploration import Workshop, confirm, explore
 from shmtui.control.judge import Finding, failed_call, judge, waiting_words
 from shmtui.control.operation import SILENT, Kind
 from shmtui.control.program import EndedEarlyError
-from shmtui.control.ring_layout import RingFinder, initial_contents, with_indices
+from shmtui.control.ring_layout import RingFinder, initial_contents, settle
 from shmtui.control.run import Run
 from shmtui.errors import ShmtuiError
 from shmtui.grading.execution_facts import Follow, in_order, rounds, spins
@@ -192,13 +192,10 @@ def prepared(workshop: Workshop, programs: Programs) -> Run:
         run.programs[step.task] for step in run.steps if step.operation.kind not in SILENT
     )
     finder.look_by_use(execution, run)
-    found = None if finder.found is None else with_indices(finder.found, execution)
+    found = settle(workshop, finder, run)
     execution.items, execution.fine = wanted
-    if found is not None:
-        execution.ring = found.ring
-        workshop.names = workshop.names_with(found.ring)
-        if programs.initialise:
-            files.contents = initial_contents(found.ring.segment, found.layout, found.size)
+    if found is not None and programs.initialise:
+        files.contents = initial_contents(found.ring.segment, found.layout, found.size)
     return run
 
 
