@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 4096
 _ZEROS: Final = bytes(_PAGE)
+_ZERO_PAGE: Final = b"zero"
+"""Stands for a page of zeros; as long as a word, so that words stay where they can be told."""
 _MOST_SHARED: Final = 8 << 20
 _MOST_BYTES: Final = 1 << 20
 """Of a range of memory; programs of an exercise have less."""
@@ -82,9 +84,10 @@ class MachineState:
 
     def _named(self, raw: bytes) -> bytes:
         pages = (raw[at : at + _PAGE] for at in range(0, len(raw), _PAGE))
-        raw = b"".join(b"0" if page == _ZEROS else page for page in pages)
+        raw = b"".join(_ZERO_PAGE if page == _ZEROS else page for page in pages)
         for number, task in enumerate(self._world.tasks):
-            raw = raw.replace(struct.pack("<I", task.pid), b"T\0\0" + bytes([number & 255]))
+            pid, name = struct.pack("<I", task.pid), b"T\0\0" + bytes([number & 255])
+            raw = _with_words(raw, pid, name)
         for file in self._files:
             raw = raw.replace(file, bytes(len(file)))
         return raw
@@ -129,3 +132,15 @@ class MachineState:
         registers = Registers()
         ptrace.load_registers(task.pid, registers)
         return registers.rsp + os.sysconf("SC_PAGE_SIZE") // 32
+
+
+def _with_words(raw: bytes, word: bytes, other: bytes) -> bytes:
+    """The bytes with another word wherever one stands, as a variable does: not where it begins within one."""
+    at, found = raw.find(word), []
+    while at >= 0:
+        found += [at] if at % len(word) == 0 else []
+        at = raw.find(word, at + 1)
+    changed = bytearray(raw)
+    for place in found:
+        changed[place : place + len(word)] = other
+    return bytes(changed) if found else raw
