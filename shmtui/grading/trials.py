@@ -242,6 +242,7 @@ def usual(programs: Programs, *, consumers_first: bool = False) -> Trial:
             {task: run.output(task)[:_MOST_OUTPUT] for task in run.programs},
             tuple(looks.values()), used.ru_maxrss, round(cpu, 3), max(clocks, default=0.0),
             _made_again(run, workshop), {task: failed_call(run, task) for task in run.failed_calls},
+            {task: role.value for task, role in run.roles.items()},
             any(op.kind is Kind.KERNEL for _task, op in run.blocked),
         )  # fmt: skip
         slots = 0 if ring is None else ring.slots
@@ -267,7 +268,8 @@ def capacity(programs: Programs) -> Trial:
     with Workshop(programs.commands(), ring.slots + 2) as workshop:
         workshop.execution.fine = True
         prepared(workshop, programs)
-        workshop.execution.favourite = workshop.programs[0][0].name
+        sides = [task for task, role in workshop.execution.sides.items() if role is Role.PRODUCER]
+        workshop.execution.favourite = (*sides, workshop.programs[0][0].name)[0]
         run = workshop.execution.run()
         follow = Follow(workshop, run)
         found = _findings(workshop, run)
