@@ -67,9 +67,18 @@ def ring_members(struct: "Struct", steps: Sequence[Step]) -> Iterator[tuple[str,
             for other, member in members
             if member.integer
         }
-        ins = _moved_by(indices, used.storing)
-        outs = _moved_by(indices, takers)
-        in_, out = _one(ins, array), _one(outs, array)
+        offsets = {other: member.offset for other, member in members if member.integer}
+        in_, out = (
+            _one(
+                {
+                    other: use
+                    for other, use in _moved_by(indices, tasks).items()
+                    if _names_slots(steps, offsets[other], array, tasks)
+                },
+                array,
+            )
+            for tasks in (used.storing, takers)
+        )
         if in_ and out:
             yield name, in_, out
 
@@ -124,6 +133,27 @@ def _use(steps: Sequence[Step], offset: int, size: int) -> _Use:
 
 def _moved_by(indices: dict[str, _Use], tasks: set[str]) -> dict[str, _Use]:
     return {name: use for name, use in indices.items() if use.storing and use.storing <= tasks}
+
+
+def _names_slots(steps: Sequence[Step], offset: int, array: "Member", tasks: set[str]) -> bool:
+    """Whether the index there always names the slot that these tasks use, or always the one after it: it may be moved
+    before the slot is used.
+    """
+    assert array.element is not None
+    size, slots = array.element.shape.size, array.length or 0
+    index: int | None = None
+    ahead: set[int] = set()
+    for step in steps:
+        place = step.operation.place
+        if place is None:
+            continue
+        if place.offset == offset:
+            index = step.value if step.operation.kind is Kind.LOAD else step.after
+        elif step.task in tasks and index is not None:
+            slot, rest = divmod(place.offset - array.offset, size)
+            if 0 <= slot < slots and not rest:
+                ahead.add((index - slot) % slots)
+    return len(ahead) == 1 and ahead <= {0, 1}
 
 
 def _one(indices: dict[str, _Use], array: "Member") -> str:
