@@ -26,7 +26,11 @@ _SHRINK_SHARE = 0.2
     "explore", cls=TranslatedCommand, short_help="Try every order of your programs' steps"
 )
 @click.option(
-    "--producer", "producers", multiple=True, metavar="CMD", help="A producer; once for each."
+    "--producer",
+    "producers",
+    multiple=True,
+    metavar="CMD",
+    help="A producer; once for each. Alone: a program whose children or threads do both.",
 )
 @click.option(
     "--consumer", "consumers", multiple=True, metavar="CMD", help="A consumer; once for each."

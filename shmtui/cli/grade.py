@@ -22,7 +22,7 @@ _MOST_PROGRAMS = 4
 @click.command("grade", cls=TranslatedCommand, short_help="Judge a student's programs by a rubric")
 @click.option(
     "--producer", "producers", multiple=True, metavar="CMD|FILE.c",
-    help="A producer, or its source; once for each.",
+    help="A producer, or its source; once for each. Alone: a program whose children or threads do both.",
 )  # fmt: skip
 @click.option(
     "--consumer", "consumers", multiple=True, metavar="CMD|FILE.c",
@@ -84,6 +84,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], before: str 
     Examples:
       shmtui grade --producer produtor.c --consumer consumidor.c
       shmtui grade --producer ./p --consumer ./c --init --format junit
+      shmtui grade --producer fork_or_threads.c
       shmtui grade --print-rubric > rubric.toml
       shmtui grade --class turma/ --rubric rubric.toml -o notas/
     """

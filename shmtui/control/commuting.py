@@ -5,8 +5,8 @@ others need not go on before these:
 
 - a post or an unlock: whoever else goes on first can do the same after it;
 - an access to words that one task alone uses, that nobody stores, or that all use under one lock, which
-  this task holds: nobody else can come to them before it is done.
-
+  this task holds: nobody else can come to them before it is done;
+- a signal, or the begin of a wait for a condition, where all signal it and wait for it under one lock;
 - whatever follows a wait or lock that was gone through, up to the first step that is neither of these nor
   another wait: what others do in between they can do as well before that wait.
 
@@ -23,6 +23,7 @@ from shmtui.control.operation import ACCESSES, COND_WAITS, TIMED, WAKES, Kind, O
 _WORD: Final = 4
 _OBJECT_BYTES: Final = 16
 """Of a sem_t in use, and of a pthread_mutex_t whoever holds it."""
+_OF_CONDITIONS: Final = COND_WAITS | {Kind.SIGNAL, Kind.BROADCAST}
 _TRIES: Final = TIMED | {Kind.TRY_LOCK, Kind.TIMED_LOCK, Kind.TRY_SET}
 _TAKES: Final = TIMED | WAKES | {Kind.WAIT, Kind.LOCK, Kind.TRY_LOCK, Kind.TIMED_LOCK}
 
@@ -74,6 +75,14 @@ class Commuting:
             return bool(words) and all(
                 word is not None and self._would_be_private(word, task, operation) for word in words
             )
+        if operation.kind in _OF_CONDITIONS:
+            held = self._held.get(task, set())
+            word = self._words.get(object_of(operation, own))
+            return (
+                word is not None
+                and bool((word.locks or set()) & held)
+                and not held & self._looked_at
+            )
         if operation.kind is Kind.UNLOCK or operation.kind is Kind.POST:
             return object_of(operation, own) not in self._looked_at
         if operation.kind is Kind.SET:
@@ -100,6 +109,8 @@ class Commuting:
         """A task has taken a step that is no access. ``value``: the word before it; ``own``: the name of its memory;
         ``failed``: it tried in vain; ``released``: the mutex that a wait for a condition lets go.
         """
+        if operation.kind in _OF_CONDITIONS:
+            self._use(object_of(operation, own), task, stores=True)
         tries = operation.kind in _TRIES
         if operation.kind in COND_WAITS and released is not None:
             self._release(task, object_of(released, own))
@@ -156,19 +167,21 @@ class Commuting:
         """A task has loaded or stored; ``alone``: all others have ended."""
         if alone:
             return
-        held = frozenset(self._held.get(task, ()))
         for place in words_of(operation):
             for begin in range(place.offset - _OBJECT_BYTES + _WORD, place.offset + 1):
                 lock = Place(place.segment, begin)
                 if lock in self._objects:
                     self._look_at(lock)
                     self._no_lock(lock)
-            word = self._words.setdefault(place, _Word())
-            before = word.is_private
-            word.tasks.add(task)
-            word.stored = word.stored or operation.kind is not Kind.LOAD
-            word.locks = held if word.locks is None else word.locks & held
-            self.broken += before and not word.is_private
+            self._use(place, task, stores=operation.kind is not Kind.LOAD)
+
+    def _use(self, place: Place, task: str, *, stores: bool) -> None:
+        held, word = frozenset(self._held.get(task, ())), self._words.setdefault(place, _Word())
+        before = word.is_private
+        word.tasks.add(task)
+        word.stored = word.stored or stores
+        word.locks = held if word.locks is None else word.locks & held
+        self.broken += before and not word.is_private
 
 
 def words_of(operation: Operation) -> list[Place]:

@@ -71,6 +71,8 @@ class Execution:
         """Whether none are."""
         self.sleeps_commute = True
         """Whether what follows a sleep, up to the next step, concerns nobody else."""
+        self.sides: dict[str, Role] = {}
+        """Of the threads and children of a program that does both, which of them do what."""
         self.callers: frozenset[str] = frozenset()
         """The programs that meet others by calls: what they do before the first is their set-up."""
         self.starts_vary = False
@@ -157,11 +159,12 @@ class Execution:
         self.observed.set_up = False
 
     def _start(self) -> None:
-        for program, role in self.programs:
+        for program, _role in self.programs:
             pid = program.copy()
             task = Task(self, program, program.name, pid, AddressSpace(pid))
             self.tasks.append(task)
-            self.result.programs[task.name], self.result.roles[task.name] = program.name, role
+            self.result.programs[task.name] = program.name
+            self.result.roles[task.name] = self.role_of(task)
             if self.starts_vary:
                 continue
             self._take(task)
@@ -338,8 +341,8 @@ class Execution:
         self._take(task)
 
     def role_of(self, task: Task) -> Role:
-        """Its program's side."""
-        return self._roles[task.program]
+        """Its own side, or its program's."""
+        return self.sides.get(task.name, self._roles[task.program])
 
     @property
     def ring_items(self) -> Items | None:
@@ -360,6 +363,7 @@ class Execution:
             task.share_globals()
         self.tasks.append(task)
         self.result.programs[task.name] = parent.program.name
+        self.result.parents[task.name] = parent.name
         self.result.roles[task.name] = self.role_of(task)
         self.observed.races.fork(parent.name, task.name)
 

@@ -16,7 +16,7 @@ from shmtui.control.judge import HANG, Finding, failed_call, judge
 from shmtui.control.operation import SILENT, Place
 from shmtui.control.places import Names
 from shmtui.control.program import EndedEarlyError, HeldProgram
-from shmtui.control.ring_layout import RingFinder, initial_contents, with_indices, with_permits
+from shmtui.control.ring_layout import RingFinder, initial_contents, settle
 from shmtui.control.run import End, Run
 from shmtui.control.schedule import Schedule, ScheduledProgram, digest_of, trace_of
 from shmtui.control.search import AFTER_SECONDS, Search, SearchOutcome
@@ -26,7 +26,6 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
 from shmtui.shm.layout import ITEM_TYPES, SEED_NAME, SEED_SLOTS, seed_layout
-from shmtui.shm.layout_spec import layout_option
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role
 
@@ -83,6 +82,8 @@ class Workshop(contextlib.AbstractContextManager["Workshop"]):
             raise
         self.layout = ""
         """The ring's, as ``--layout`` has it; empty where it is not known."""
+        self.ring_words = ""
+        """The same in words, or the variable that it lies in."""
         self.execution = Execution(self.programs, self.files, items)
         self.names = self.names_with(None)
 
@@ -127,13 +128,9 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     execution.callers = frozenset(
         usual.programs[step.task] for step in usual.steps if step.operation.kind not in SILENT
     )
-    found = None if finder.found is None else with_indices(finder.found, execution)
-    if found is not None:
-        ring = execution.ring = with_permits(found.ring, usual)
-        workshop.names = workshop.names_with(ring)
-        workshop.layout = layout_option(found.layout)
-        if initialise:
-            files.contents = initial_contents(found.ring.segment, found.layout, found.size)
+    found = settle(workshop, finder, usual)
+    if found is not None and initialise:
+        files.contents = initial_contents(found.ring.segment, found.layout, found.size)
     elif initialise and segment not in files.sizes:
         text = _("the programs do not map {name}: give the name of their segment with --name")
         raise ShmtuiError(text.format(name=f"/{segment}"))
@@ -156,7 +153,7 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
             del outcome.found["lost-update"]
     result = Exploration(
         outcome, workshop.names, {p.name: p.command for p, _role in workshop.programs}, workshop.items,
-        layout="" if found is None else found.words,
+        layout=workshop.ring_words,
         others=others,
         made_again=tuple(usual.made_again),
         statuses={task: status for task, status in usual.ends.items() if status > 0},
@@ -227,7 +224,7 @@ def confirm(workshop: Workshop, finding: Finding, run: Run) -> tuple[Finding, Ru
             for p, role in workshop.programs
         ),
         execution.items, run.fine, tuple(sorted(execution.callers)), dict(workshop.files.contents), execution.ring, again.order,
-        finding.kind, same[0].claim, trace_of(again), run.starts_vary, workshop.layout,
+        finding.kind, same[0].claim, trace_of(again), run.starts_vary, workshop.layout, dict(execution.sides),
     )  # fmt: skip
     return same[0], again, schedule
 
@@ -267,7 +264,7 @@ def prepare(workshop: Workshop, schedule: Schedule) -> None:
             raise ShmtuiError(text.format(command=program.command[0]))
     execution = workshop.execution
     execution.fine, execution.ring = schedule.fine, schedule.ring
-    execution.starts_vary = schedule.starts_vary
+    execution.starts_vary, execution.sides = schedule.starts_vary, dict(schedule.sides)
     execution.callers = frozenset(schedule.callers)
     workshop.files.contents = dict(schedule.contents)
     workshop.names = workshop.names_with(schedule.ring)

@@ -96,6 +96,8 @@ class _Hand(msgspec.Struct):
     out: int | None = None
     loaded: dict[int, tuple[int, "_Put | None"]] = msgspec.field(default_factory=dict)
     moved: int | None = None
+    behind: dict[Kind, int] = msgspec.field(default_factory=dict)
+    """The steps that loaded and stored the place behind the last slot since it last moved an index."""
 
 
 class Items:
@@ -124,6 +126,7 @@ class Items:
         if place is None or place.segment != ring.segment:
             return
         hand = self._hands.setdefault(task, _Hand())
+        self._behind(hand, operation, place.offset, (before, after), step)
         if place.offset == ring.out:
             if operation.kind is not Kind.STORE:
                 hand.out = before
@@ -137,6 +140,27 @@ class Items:
             self._store(task, hand, operation, step)
         elif operation.kind is not Kind.LOAD:
             self._clear(task, operation)
+
+    def _behind(
+        self,
+        hand: _Hand,
+        operation: Operation,
+        at: int,
+        values: tuple[int | None, int | None],
+        step: int,
+    ) -> None:
+        """An index that goes from the number of slots to 0 has named the slot behind the last, where whatever lies there
+        was used for one.
+        """
+        ring, kind = self.ring, operation.kind
+        end = ring.data + ring.slots * ring.item_size
+        if at in {ring.in_, ring.out} and kind is not Kind.LOAD:
+            used = hand.behind.get(Kind.STORE if at == ring.in_ else Kind.LOAD)
+            if values == (ring.slots, 0) and used is not None:
+                self.faults.append(ItemFault(Fault.OUT_OF_RANGE, ring.slots, None, used))
+            hand.behind.clear()
+        elif at == end and operation.width == ring.item_size:
+            hand.behind[kind] = step
 
     def _slots(self, operation: Operation) -> list[int]:
         assert operation.place is not None
@@ -220,7 +244,14 @@ class Items:
             for at, put in self._bytes.items()
         )  # fmt: skip
         hands = frozenset(
-            (task, hand.started, hand.out, frozenset(hand.loaded), hand.moved)
+            (
+                task,
+                hand.started,
+                hand.out,
+                frozenset(hand.loaded),
+                hand.moved,
+                frozenset(hand.behind),
+            )
             for task, hand in self._hands.items()
         )
         return hash((puts, hands, len(self.faults)))

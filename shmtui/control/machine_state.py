@@ -5,7 +5,9 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from shmtui.control import ptrace
+from shmtui.control.operation import ACCESSES
 from shmtui.control.ptrace import Registers
+from shmtui.shm.protocol import Role
 
 if TYPE_CHECKING:
     from shmtui.control.execution import Execution
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 4096
 _ZEROS: Final = bytes(_PAGE)
+_ZERO_PAGE: Final = b"zero"
+"""Stands for a page of zeros; as long as a word, so that words stay where they can be told."""
 _MOST_SHARED: Final = 8 << 20
 _MOST_BYTES: Final = 1 << 20
 """Of a range of memory; programs of an exercise have less."""
@@ -29,8 +33,10 @@ class MachineState:
         self._number = 0
 
     def now(self) -> int:
-        """The state. At loads and stores a task's own follows from the values that it has loaded; else its memory
-        is read: its stack and all that its process alone can write. A task's number stands there as its name.
+        """The state: what each task's process alone can write, its registers as far as they count, and what is
+        shared. A task's number stands there as its name.
+
+        At loads and stores a task whose memory is too large to be read is known by all that it has loaded so far.
         """
         world = self._world
         self._whole = True
@@ -40,9 +46,17 @@ class MachineState:
             if task.ended is not None:
                 tasks.append(task.ended)
                 continue
-            known = self._learned(task) if world.fine else self._knowledge(task)
+            known = self._knowledge(task)
+            if known is None and world.fine:
+                known = self._learned(task)
+            self._whole = self._whole and known is not None
             asked = task.slept if task.asked_time else 0
-            tasks.append((task.operation.kind, task.operation.site, task.woken, asked, known))
+            made = (
+                world.observed.calls.get(task.name, 0)
+                if world.role_of(task) is Role.PRODUCER
+                else 0
+            )
+            tasks.append((task.operation.kind, task.operation.site, task.woken, asked, made, known))
         segments = sorted(world.memory.segments().items())
         self._whole = self._whole and sum(size for _name, size in segments) <= _MOST_SHARED
         if not self._whole:
@@ -70,26 +84,35 @@ class MachineState:
 
     def _named(self, raw: bytes) -> bytes:
         pages = (raw[at : at + _PAGE] for at in range(0, len(raw), _PAGE))
-        raw = b"".join(b"0" if page == _ZEROS else page for page in pages)
+        raw = b"".join(_ZERO_PAGE if page == _ZEROS else page for page in pages)
         for number, task in enumerate(self._world.tasks):
-            raw = raw.replace(struct.pack("<I", task.pid), b"T\0\0" + bytes([number & 255]))
+            pid, name = struct.pack("<I", task.pid), b"T\0\0" + bytes([number & 255])
+            raw = _with_words(raw, pid, name)
         for file in self._files:
             raw = raw.replace(file, bytes(len(file)))
         return raw
 
-    def _knowledge(self, task: "Task") -> tuple[object, ...]:
+    def _knowledge(self, task: "Task") -> object:
+        """Its memory and registers; None where the memory is too large."""
         r = task.registers
-        parts = [
-            task.space.read(begin, size)
-            for begin, size in self._memory(task, r.rsp, task.stack_top)
-        ]
-        memory = hash(self._named(b"".join(parts)))
-        return r.rbx, r.rbp, r.r12, r.r13, r.r14, r.r15, r.rsp, memory
+        ranges = self._memory(task, r.rsp, task.stack_top)
+        if any(size > _MOST_BYTES for _begin, size in ranges):
+            return None
+        memory = hash(self._named(b"".join(task.space.read(*each) for each in ranges)))
+        kept = r.rbx, r.rbp, r.r12, r.r13, r.r14, r.r15, r.rsp, memory
+        if task.operation.kind not in ACCESSES:
+            return kept  # At a call no other register counts.
+        others = r.rax, r.rcx, r.rdx, r.rsi, r.rdi, r.r8, r.r9, r.r10, r.r11, r.eflags
+        loaded = self._world.observed.loaded.get(task.name, 0)
+        return kept, others, ptrace.vector_registers(task.pid), loaded
 
     def _memory(self, task: "Task", sp: int, top: int) -> list[tuple[int, int]]:
-        """Begin and size of its stack in use, and of the writable memory that its process alone has."""
+        """Begin and size of its stack in use; and of the writable memory that its process alone has, for the first of
+        its living threads.
+        """
         found = []
         stacks = {other.stack_top for other in task.space.tasks} - {0}
+        first = next(each for each in task.space.tasks if each.ended is None)
         for line in task.space.lines():
             begin, end = line.start, line.end
             if not line.rights.startswith(b"rw-p") or b"/ld-" in line.path:
@@ -98,9 +121,9 @@ class MachineState:
                 begin, end = sp, top or end
             elif line.path == b"[stack]" or any(begin < each <= end for each in stacks):
                 continue  # Of another thread, which reads its own.
-            if end - begin > _MOST_BYTES:
-                self._whole = False
-            found.append((begin, min(end - begin, _MOST_BYTES)))
+            elif task is not first:
+                continue
+            found.append((begin, end - begin))
         return found
 
     @staticmethod
@@ -109,3 +132,15 @@ class MachineState:
         registers = Registers()
         ptrace.load_registers(task.pid, registers)
         return registers.rsp + os.sysconf("SC_PAGE_SIZE") // 32
+
+
+def _with_words(raw: bytes, word: bytes, other: bytes) -> bytes:
+    """The bytes with another word wherever one stands, as a variable does: not where it begins within one."""
+    at, found = raw.find(word), []
+    while at >= 0:
+        found += [at] if at % len(word) == 0 else []
+        at = raw.find(word, at + 1)
+    changed = bytearray(raw)
+    for place in found:
+        changed[place : place + len(word)] = other
+    return bytes(changed) if found else raw

@@ -28,6 +28,10 @@ class ExecutionObserver:
         self.updates = LostUpdates()
         self.learned: dict[str, int] = {}
         """At loads and stores: what each task has done and loaded so far, as a number."""
+        self.loaded: dict[str, int] = {}
+        """The same since its last call."""
+        self.calls: dict[str, int] = {}
+        """How often each has waited or posted."""
         self.set_up = True
         """Whether the programs are being started, one after the other."""
         self._visits: dict[tuple[str, object], int] = {}
@@ -58,6 +62,8 @@ class ExecutionObserver:
         if world.fine:
             learned = after if kind in ACCESSES else failed
             self.learned[name] = hash((self.learned.get(name, 0), kind, operation.site, learned))
+            loaded = self.loaded.get(name, 0) if kind in ACCESSES else 0
+            self.loaded[name] = hash((loaded, kind, operation.site, learned))
 
     def _commuting(
         self, task: "Task", operation: Operation, before: int | None, *, failed: bool
@@ -79,6 +85,7 @@ class ExecutionObserver:
         if self.items is not None:
             gives = any(one.kind in {Kind.POST, Kind.UNLOCK} for one in each)
             self.items.synchronised(name, gives=gives)
+        self.calls[name] = self.calls.get(name, 0) + 1
         at = name, _point(operation)
         self._visits[at] = self._visits.get(at, 0) + 1
 

@@ -93,10 +93,15 @@ class Names:
         if place.segment.startswith(PREFIX):
             key = place.segment.removeprefix(PREFIX)
             return _("semaphore {number} of set {key}").format(number=place.offset, key=key)
+        ring = self._ring
         if place.segment.startswith(OWN):
             held = self._programs[place.segment.removeprefix(OWN).partition(".")[0]]
+            slot = (
+                None if ring is None or place.segment != ring.segment else ring.slot(place.offset)
+            )
+            if ring is not None and slot is not None and held.globals:
+                return f"{held.globals.name(ring.data)}[{slot}]"
             return (held.globals.name(place.offset) if held.globals else "") or _("its memory")
-        ring = self._ring
         if ring is not None and place.segment == ring.segment:
             for name in ("in", "out", "count", "mutex", "empty", "full"):
                 if place.offset == getattr(ring, "in_" if name == "in" else name):

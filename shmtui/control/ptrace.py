@@ -13,7 +13,7 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 
-_TRACEME, _CONT, _STEP, _GETREGS, _SETREGS = 0, 7, 9, 12, 13
+_TRACEME, _CONT, _STEP, _GETREGS, _SETREGS, _GETFPREGS = 0, 7, 9, 12, 13, 14
 _SETOPTIONS, _GETEVENTMSG, _GETSIGINFO = 0x4200, 0x4201, 0x4202
 _DETACH, _SEIZE, _INTERRUPT, _LISTEN = 17, 0x4206, 0x4207, 0x4208
 _OPTIONS: Final = 0x100000 | 1 | 2 | 4 | 8 | 16
@@ -48,6 +48,9 @@ class Registers(ctypes.Structure):
     r10: int
     r8: int
     rbx: int
+    r9: int
+    r11: int
+    eflags: int
     rbp: int
     r12: int
     r13: int
@@ -121,6 +124,13 @@ def load_registers(pid: int, into: Registers) -> None:
 def store_registers(pid: int, registers: Registers) -> None:
     """Write them."""
     _ptrace(_SETREGS, pid, 0, ctypes.addressof(registers))
+
+
+def vector_registers(pid: int) -> bytes:
+    """The x87 and SSE registers of a stopped thread: ``struct user_fpregs_struct``, 512 bytes."""
+    found = ctypes.create_string_buffer(512)
+    _ptrace(_GETFPREGS, pid, 0, ctypes.addressof(found))
+    return found.raw
 
 
 def event_message(pid: int) -> int:

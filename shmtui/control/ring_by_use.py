@@ -41,17 +41,18 @@ def options_by_use(run: Run, segment: str, sources: "Sequence[TypeSource]") -> L
         LayoutOptions(
             header=Path(source.path),
             struct=struct.names[-1],
-            mapping=(("data", data), ("in", in_), ("out", out), *_semaphores(struct, here)),
+            mapping=(("data", data), ("in", in_), ("out", out), *semaphore_members(struct, here)),
         )
         for source in sources
         for struct in source.structs
-        for data, in_, out in _roles(struct, steps)
+        for data, in_, out in ring_members(struct, steps)
     ]
     different = {(each.struct, each.mapping): each for each in found}
     return next(iter(different.values())) if len(different) == 1 else None
 
 
-def _roles(struct: "Struct", steps: Sequence[Step]) -> Iterator[tuple[str, str, str]]:
+def ring_members(struct: "Struct", steps: Sequence[Step]) -> Iterator[tuple[str, str, str]]:
+    """The names of an array, and of the indices that those who store in it and the others move."""
     from shmtui.layouts.member_roles import all_members  # noqa: PLC0415 - rarely needed
 
     members = list(all_members(struct.members))
@@ -66,14 +67,23 @@ def _roles(struct: "Struct", steps: Sequence[Step]) -> Iterator[tuple[str, str, 
             for other, member in members
             if member.integer
         }
-        ins = _moved_by(indices, used.storing)
-        outs = _moved_by(indices, takers)
-        in_, out = _one(ins, array), _one(outs, array)
+        offsets = {other: member.offset for other, member in members if member.integer}
+        in_, out = (
+            _one(
+                {
+                    other: use
+                    for other, use in _moved_by(indices, tasks).items()
+                    if _names_slots(steps, offsets[other], array, tasks)
+                },
+                array,
+            )
+            for tasks in (used.storing, takers)
+        )
         if in_ and out:
             yield name, in_, out
 
 
-def _semaphores(struct: "Struct", steps: Sequence[Step]) -> Iterator[tuple[str, str]]:
+def semaphore_members(struct: "Struct", steps: Sequence[Step]) -> Iterator[tuple[str, str]]:
     """The roles of its semaphores, by who waits and who posts: nobody does both with empty or full."""
     from shmtui.layouts.member_roles import ABSENT, all_members  # noqa: PLC0415 - rarely needed
 
@@ -123,6 +133,27 @@ def _use(steps: Sequence[Step], offset: int, size: int) -> _Use:
 
 def _moved_by(indices: dict[str, _Use], tasks: set[str]) -> dict[str, _Use]:
     return {name: use for name, use in indices.items() if use.storing and use.storing <= tasks}
+
+
+def _names_slots(steps: Sequence[Step], offset: int, array: "Member", tasks: set[str]) -> bool:
+    """Whether the index there always names the slot that these tasks use, or always the one after it: it may be moved
+    before the slot is used.
+    """
+    assert array.element is not None
+    size, slots = array.element.shape.size, array.length or 0
+    index: int | None = None
+    ahead: set[int] = set()
+    for step in steps:
+        place = step.operation.place
+        if place is None:
+            continue
+        if place.offset == offset:
+            index = step.value if step.operation.kind is Kind.LOAD else step.after
+        elif step.task in tasks and index is not None:
+            slot, rest = divmod(place.offset - array.offset, size)
+            if 0 <= slot < slots and not rest:
+                ahead.add((index - slot) % slots)
+    return len(ahead) == 1 and ahead <= {0, 1}
 
 
 def _one(indices: dict[str, _Use], array: "Member") -> str:

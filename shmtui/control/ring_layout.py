@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec.structs import replace
 
+from shmtui.control.global_ring import ring_of_variables
 from shmtui.control.global_variables import OWN
 from shmtui.control.items import Ring
 from shmtui.control.operation import ACCESSES, Kind
 from shmtui.control.permits import permit_places
 from shmtui.control.ring_by_use import options_by_use
 from shmtui.control.run import Run
+from shmtui.control.sides import sides_of
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.describe import layout_words
@@ -21,6 +23,7 @@ from shmtui.layouts.program_types import QuickTypes, TypeSource, types_for
 from shmtui.layouts.resolve import resolve
 from shmtui.procfs.target import open_target
 from shmtui.shm.layout import ITEM_TYPES, SEED_NAME, SEED_SLOTS, Layout, seed_layout
+from shmtui.shm.layout_spec import layout_option
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import SHM_DIR
@@ -30,6 +33,8 @@ from shmtui.shm.system_v import set_member
 
 if TYPE_CHECKING:
     from shmtui.control.execution import Execution
+    from shmtui.control.exploration import Workshop
+    from shmtui.control.program import HeldProgram
 
 _SIDES: Final = (Role.PRODUCER, Role.CONSUMER)
 _ITEMS: Final = 6
@@ -58,12 +63,16 @@ class RingFinder:
         """``by_use``: the options are what the programs' use of the members has shown, not what a user says."""
         self._options, self._name, self._by_use = options, name, by_use
         self.found: FoundRing | None = None
+        """In shared memory."""
+        self.among_variables: tuple[Ring, str] | None = None
+        """Where there is none: that of threads in the variables of their program, and where it is, in words."""
         self._types: dict[str, list[TypeSource]] = {}
         """Of each segment whose ring was not found, the structs that it may be."""
 
     def look_by_use(self, execution: "Execution", usual: Run) -> None:
         """Find it by what the programs do at their loads and stores; ``usual``: an execution of them."""
-        if self.found is not None or self._options.given or not self._types:
+        has_threads = len(usual.programs) > len(execution.programs)
+        if self.found is not None or self._options.given or not (self._types or has_threads):
             return
         before = execution.fine, execution.items
         execution.fine, execution.items = True, max(execution.items, _ITEMS)
@@ -78,6 +87,19 @@ class RingFinder:
                 with contextlib.suppress(ShmtuiError):
                     execution.run_until(usual, (), told.look)
                 self.found = told.found
+        for program, _role in execution.programs:
+            if self.found is None and self.among_variables is None:
+                self._look_at_variables(run, program)
+
+    def _look_at_variables(self, run: Run, program: "HeldProgram") -> None:
+        with contextlib.suppress(ShmtuiError):  # It has no debug information.
+            ring = ring_of_variables(run, program)
+            if ring is not None and program.globals is not None:
+                text = _("{slots} × {size}-byte items in {variable} (by what the threads do)")
+                words = text.format(
+                    slots=ring.slots, size=ring.item_size, variable=program.globals.name(ring.data)
+                )
+                self.among_variables = ring, words
 
     def look(self, world: "Execution") -> None:
         """At what the living tasks map. ShmtuiError: what the user says of the layout cannot be."""
@@ -190,18 +212,41 @@ def ring_of(segment: str, layout: Layout, *, plain: bool) -> Ring:
     )  # fmt: skip
 
 
-def with_indices(found: FoundRing, execution: "Execution") -> FoundRing:
-    """The ring with the index as ``in`` that producers alone store, whatever the two are called: by one
-    execution at loads and stores.
+def settle(workshop: "Workshop", finder: RingFinder, usual: Run) -> FoundRing | None:
+    """Have the programs judged by the ring, if there is one: that in shared memory is returned, with its indices.
+    ``usual``: an execution of them, which is told who is on which side.
     """
-    layout, ring = found.layout, found.ring
-    if not layout.has_indices or layout.index_segment or layout.last:
-        return found
+    execution, found = workshop.execution, finder.found
+    if found is not None:
+        ring = found.ring
+    elif finder.among_variables is not None:
+        ring, workshop.ring_words = finder.among_variables
+    else:
+        return None
     fine, execution.fine = execution.fine, True
     try:
         run = execution.run()
     finally:
         execution.fine = fine
+    execution.sides = sides_of(run, ring)
+    for each in (run, usual):
+        each.roles |= execution.sides
+    if found is not None:
+        found = with_indices(found, run)
+        ring, workshop.ring_words = found.ring, found.words
+        workshop.layout = layout_option(found.layout)
+    execution.ring = with_permits(ring, usual)
+    workshop.names = workshop.names_with(execution.ring)
+    return found
+
+
+def with_indices(found: FoundRing, run: Run) -> FoundRing:
+    """The ring with the index as ``in`` that producers alone store, whatever the two are called; ``run``: an
+    execution at loads and stores.
+    """
+    layout, ring = found.layout, found.ring
+    if not layout.has_indices or layout.index_segment or layout.last:
+        return found
     storing: dict[int | None, set[Role]] = {layout.in_: set(), layout.out: set()}
     for step in run.steps:
         place = step.operation.place

@@ -89,6 +89,8 @@ class Run(msgspec.Struct):
     """The instruction of each fatal fault."""
     programs: dict[str, str] = msgspec.field(default_factory=dict)
     """Of each task the name of its program."""
+    parents: dict[str, str] = msgspec.field(default_factory=dict)
+    """Of each thread and child, the task that began it."""
     roles: dict[str, Role] = msgspec.field(default_factory=dict)
     spinning: set[tuple[str, Place | None]] = msgspec.field(default_factory=set)
     """Who waited for what by loading it over and over."""

@@ -56,6 +56,8 @@ class Schedule(msgspec.Struct, frozen=True):
     """Whether the starts are steps among the others."""
     layout: str = ""
     """The ring's, as ``--layout`` has it; empty where it is not known."""
+    sides: dict[str, Role] = {}
+    """Of the threads and children of a program that does both, which of them do what."""
 
     @property
     def record(self) -> dict[str, Any]:
@@ -77,6 +79,7 @@ class Schedule(msgspec.Struct, frozen=True):
             "trace": self.trace,
             "starts": "any" if self.starts_vary else "given",
             "layout": self.layout,
+            "sides": {task: role.value for task, role in self.sides.items()},
         }
 
     def write(self, path: Path) -> None:
@@ -115,6 +118,7 @@ def read_schedule(path: Path) -> Schedule:
             str(record["trace"]),
             record.get("starts") == "any",
             str(record.get("layout", "")),
+            {str(task): Role(side) for task, side in record.get("sides", {}).items()},
         )
     except OSError as error:
         text = _("cannot read {file}: {error}")

@@ -13,7 +13,10 @@ from shmtui.grading.result import Facts, Result, Said, Verdict, failed, passed, 
 from shmtui.grading.rubric import Rubric, Weight
 from shmtui.grading.trial import Refusal, Shown, Sweep, Usual
 from shmtui.i18n import _
+from shmtui.shm.protocol import Role
 
+_OF_PAIRS: Final = ("either-order", "many", "killed-peer")
+"""Checks that take a producer and a consumer that are started apart."""
 _IN_USE: Final = ("ring-used", "restart", "killed-peer", "clean-up", "memory", "time")
 """Checks that say nothing of programs that do not get going."""
 
@@ -22,7 +25,9 @@ def judged(facts: Facts, rubric: Rubric) -> tuple[Result, ...]:
     """All checks of the rubric that apply, with their points."""
     results = []
     for check, weight in rubric.checks.items():
-        if check == "builds" and facts.build is None:
+        if (check == "builds" and facts.build is None) or (
+            check in _OF_PAIRS and not facts.pairwise
+        ):
             continue
         if check != "builds" and facts.build is not None and not facts.build.works:
             said = unknown(_("it does not compile"))
@@ -126,8 +131,8 @@ def _prints(facts: Facts, weight: Weight) -> Said:
     if usual is None:
         return untold(facts.trial("usual"))
     produced, consumed = (
-        _printed(usual, "P", weight.produced),
-        _printed(usual, "C", weight.consumed),
+        _printed(usual, Role.PRODUCER, weight.produced),
+        _printed(usual, Role.CONSUMER, weight.consumed),
     )
     if not produced or not consumed:
         pattern = weight.consumed if produced else weight.produced
@@ -146,8 +151,8 @@ def _prints(facts: Facts, weight: Weight) -> Said:
     return passed(_("{count} items, each printed by both sides").format(count=consumed.total()))
 
 
-def _printed(usual: Usual, side: str, pattern: str) -> Counter[str]:
-    texts = [text for task, text in usual.output.items() if task.startswith(side)]
+def _printed(usual: Usual, side: Role, pattern: str) -> Counter[str]:
+    texts = [text for task, text in usual.output.items() if usual.roles[task] == side]
     return Counter(found for text in texts for found in re.findall(pattern, text))
 
 

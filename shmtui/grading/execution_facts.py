@@ -45,7 +45,8 @@ class Follow:
         held: set[int] = set()
         for step in run.steps:
             slot = _slot(workshop.execution, step)
-            if slot is None:
+            sides = workshop.execution.sides
+            if slot is None or (sides and step.task not in sides):
                 continue
             if run.roles[step.task] is Role.PRODUCER and step.operation.kind is not Kind.LOAD:
                 self.made += slot not in held

@@ -33,9 +33,7 @@ def _searched(facts: Facts, names: tuple[str, ...], kinds: tuple[str, ...], *,
         if trial.refusal is not None:
             return untold(trial)
         if ring and not (trial.slots and trial.indexed):
-            return unknown(
-                _("the ring and its indices are not known: compile with -g, or give --header")
-            )
+            return unknown(ring_not_known(facts))
         if not (trial.complete or (calls and trial.complete_calls)):
             text = _("nothing was found, but not every order was seen: {covered}")
             return unknown(text.format(covered=trial.covered))
@@ -48,6 +46,16 @@ def _searched(facts: Facts, names: tuple[str, ...], kinds: tuple[str, ...], *,
     if len(trials) == 1:
         return passed(trials[0].covered)
     return passed("\n".join(f"{_arrangement(trial.name)}: {trial.covered}" for trial in trials))
+
+
+def ring_not_known(facts: Facts) -> str:
+    """That it is not, and what helps."""
+    if facts.pairwise:
+        return _("the ring and its indices are not known: compile with -g, or give --header")
+    return _(
+        "the ring and its indices are not known: compile with -g; what threads share is followed in global "
+        "variables, not on a stack or in what malloc gives"
+    )
 
 
 def under_way(facts: Facts) -> bool:
@@ -116,8 +124,6 @@ def _broken(usual: Usual) -> str:
 
 def either_order(facts: Facts) -> Said:
     """Items get through whoever starts first, and nothing is wrong then that is right otherwise."""
-    if not facts.pairwise:
-        return unknown(_("that takes a producer and a consumer of their own"))
     for name, text in (
         ("usual", _("the producer first: {what}")),
         ("first-usual", _("the consumer first: {what}")),
@@ -190,9 +196,7 @@ def ring_used(facts: Facts) -> Said:
     trial = facts.trial("capacity")
     usual, slots = trial.usual, trial.slots
     if usual is None:
-        return unknown(
-            trial.why or _("the layout of the ring is not known: compile with -g, or give --header")
-        )
+        return unknown(trial.why or ring_not_known(facts))
     held = usual.most_held
     if not held:
         return unknown(_("the programs do not get so far that this shows"))
@@ -238,8 +242,6 @@ def no_crash(facts: Facts) -> Said:
 
 def many(facts: Facts) -> Said:
     """Nothing is wrong with two producers, with two consumers, and with two of each."""
-    if not facts.pairwise:
-        return unknown(_("that takes a producer and a consumer of their own"))
     trials = [facts.trial(name) for name in _WIDE]
     for trial in trials:
         if trial.refusal is Refusal.EARLY and facts.trial("pair").refusal is None:

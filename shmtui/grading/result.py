@@ -71,7 +71,7 @@ class Facts(msgspec.Struct, frozen=True):
     trials: Mapping[str, Trial]
     build: Build | None = None
     pairwise: bool = True
-    """Whether there is a producer and a consumer, apart."""
+    """Whether producer and consumer are programs of their own: some checks apply to those alone."""
 
     def trial(self, name: str) -> Trial:
         """One that did not take place says why not."""

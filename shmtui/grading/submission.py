@@ -21,7 +21,7 @@ from shmtui.grading.containment import Inside
 from shmtui.grading.result import Build, Facts, Result, Verdict
 from shmtui.grading.rubric import Rubric
 from shmtui.grading.sweeps import peer_killed, restarted
-from shmtui.grading.trial import Refusal, Trial, trial_of
+from shmtui.grading.trial import Refusal, Trial, Usual, trial_of
 from shmtui.grading.trials import (
     TO_THE_END,
     Command,
@@ -56,6 +56,10 @@ _SHARES: Final = {
     "consumer-killed": 2, "first": 3, "pair": 12, "producers": 4, "consumers": 4, "both": 6, "end": 6,
 }  # fmt: skip
 """Of the time that is left, for each trial, in their order; those that are done early leave it to the others."""
+_OF_PAIRS: Final = frozenset(
+    {"first-usual", "producer-killed", "consumer-killed", "first", "producers", "consumers", "both"}
+)
+"""Trials that take a producer and a consumer that are programs of their own."""
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -98,7 +102,8 @@ def grade(inside: Inside, submission: Submission, rubric: Rubric,
     if submission.folder is not None and (build is None or build.works):
         here = Path.cwd()
         producers = (_found(here, rubric.producers, _("producer")),)
-        consumers = (_found(here, rubric.consumers, _("consumer")),)
+        if rubric.consumers:  # Else one program does both.
+            consumers = (_found(here, rubric.consumers, _("consumer")),)
         if rubric.before:
             before = (_found(here, rubric.before, _("program to run beforehand")),)
     if build is None or build.works:
@@ -217,7 +222,8 @@ def tried(inside: Inside, programs: Programs, rubric: Rubric, budget: float,
     for name, work in _works(programs, rubric, known):
         send({"progress": name})
         left = budget - (processor_seconds() - begin)
-        seconds = max(left * _SHARES[name] / _shares_from(name), 1.0)
+        later = _shares_from(name, apart=bool(programs.producers and programs.consumers))
+        seconds = max(left * _SHARES[name] / later, 1.0)
         if late >= _MOST_LATE or time.monotonic() > end:
             trial = Trial(name, Refusal.TIME, _("the time for this submission is over"))
         else:
@@ -227,8 +233,9 @@ def tried(inside: Inside, programs: Programs, rubric: Rubric, budget: float,
         yield trial
 
 
-def _shares_from(name: str) -> int:
-    names = list(_SHARES)
+def _shares_from(name: str, *, apart: bool) -> int:
+    """The shares of a trial and of those after it; ``apart``: whether there are those of pairs."""
+    names = [each for each in _SHARES if apart or each not in _OF_PAIRS]
     return sum(_SHARES[each] for each in names[names.index(name) :])
 
 
@@ -268,7 +275,7 @@ def _works(
         yield "consumer-killed", lambda _seconds: peer_killed(programs, Role.CONSUMER)
     if both and "either-order" in checks:
         yield "first", lambda seconds: searched(programs, 2, seconds, consumers_first=True)
-    made = _items_made(facts.ends, facts.rounds)
+    made = _items_made(facts)
     items = made + 1 if 0 < made <= _WHOLE_END else rubric.items
     yield "pair", lambda seconds: searched(programs, items, seconds)
     if both and "many" in checks:
@@ -279,12 +286,12 @@ def _works(
         yield "end", lambda seconds: searched(programs, made + 1, seconds, fine=False)
 
 
-def _items_made(ends: dict[str, int], rounds: dict[str, int]) -> int:
+def _items_made(usual: Usual) -> int:
     """Items that each producer makes before it ends; 0 where it does not end."""
-    producers = [task for task in rounds if task.startswith("P")]
-    if not producers or not all(task in ends for task in producers):
+    producers = [task for task, role in usual.roles.items() if role == Role.PRODUCER]
+    if not producers or not all(task in usual.ends for task in producers):
         return 0
-    return max(rounds[task] for task in producers)
+    return max(usual.rounds[task] for task in producers)
 
 
 def results_of(record: Sequence[dict[str, Any]]) -> tuple[Result, ...]:

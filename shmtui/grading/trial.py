@@ -81,6 +81,8 @@ class Usual(msgspec.Struct, frozen=True):
     """Who initialises a semaphore after another program has, in words; empty where nobody does."""
     failed_calls: dict[str, str] = {}
     """Of each task the last call that opened something by its name and failed, and why."""
+    roles: dict[str, str] = {}
+    """The side of each task."""
     asleep: bool = False
     """Whether somebody waits at its end in a call that is no semaphore or lock, as one that reads input."""
 

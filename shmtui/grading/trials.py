@@ -19,7 +19,7 @@ from shmtui.control.exploration import Workshop, confirm, explore
 from shmtui.control.judge import Finding, failed_call, judge, waiting_words
 from shmtui.control.operation import SILENT, Kind
 from shmtui.control.program import EndedEarlyError
-from shmtui.control.ring_layout import RingFinder, initial_contents, with_indices
+from shmtui.control.ring_layout import RingFinder, initial_contents, settle
 from shmtui.control.run import Run
 from shmtui.errors import ShmtuiError
 from shmtui.grading.execution_facts import Follow, in_order, rounds, spins
@@ -192,13 +192,10 @@ def prepared(workshop: Workshop, programs: Programs) -> Run:
         run.programs[step.task] for step in run.steps if step.operation.kind not in SILENT
     )
     finder.look_by_use(execution, run)
-    found = None if finder.found is None else with_indices(finder.found, execution)
+    found = settle(workshop, finder, run)
     execution.items, execution.fine = wanted
-    if found is not None:
-        execution.ring = found.ring
-        workshop.names = workshop.names_with(found.ring)
-        if programs.initialise:
-            files.contents = initial_contents(found.ring.segment, found.layout, found.size)
+    if found is not None and programs.initialise:
+        files.contents = initial_contents(found.ring.segment, found.layout, found.size)
     return run
 
 
@@ -245,6 +242,7 @@ def usual(programs: Programs, *, consumers_first: bool = False) -> Trial:
             {task: run.output(task)[:_MOST_OUTPUT] for task in run.programs},
             tuple(looks.values()), used.ru_maxrss, round(cpu, 3), max(clocks, default=0.0),
             _made_again(run, workshop), {task: failed_call(run, task) for task in run.failed_calls},
+            {task: role.value for task, role in run.roles.items()},
             any(op.kind is Kind.KERNEL for _task, op in run.blocked),
         )  # fmt: skip
         slots = 0 if ring is None else ring.slots
@@ -270,7 +268,8 @@ def capacity(programs: Programs) -> Trial:
     with Workshop(programs.commands(), ring.slots + 2) as workshop:
         workshop.execution.fine = True
         prepared(workshop, programs)
-        workshop.execution.favourite = workshop.programs[0][0].name
+        sides = [task for task, role in workshop.execution.sides.items() if role is Role.PRODUCER]
+        workshop.execution.favourite = (*sides, workshop.programs[0][0].name)[0]
         run = workshop.execution.run()
         follow = Follow(workshop, run)
         found = _findings(workshop, run)

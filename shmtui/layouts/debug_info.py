@@ -20,7 +20,7 @@ from shmtui.layouts.dwarf_members import MAX_MEMBERS, Members, TooManyMembersErr
 from shmtui.layouts.dwarf_names import AGGREGATES, Names, is_c
 from shmtui.layouts.dwarf_search import mentioning
 from shmtui.layouts.dwarf_types import Type
-from shmtui.layouts.struct_members import SYNC_TYPES, Struct
+from shmtui.layouts.struct_members import SYNC_TYPES, Member, Struct
 from shmtui.procfs.elf import opened, word_size
 
 if TYPE_CHECKING:
@@ -100,6 +100,27 @@ def compiled_structs(
         found = [made for entry in own if (made := _struct(reading, entry)) is not None]
         open_ = [n for n, entry in reading.names.open_typedefs if users_own(declared_in(entry)[0])]
         return tuple(found), tuple(open_)
+
+
+def typed_variables(path: Path, variables: Iterable[tuple[int, int, str]]) -> tuple[Member, ...]:
+    """Global variables of a program, given by offset, bytes and name, with their types: as members of a struct.
+
+    Those whose type is not told once are left out. ShmtuiError: see `read_structs`.
+    """
+    wanted = {(name, size): offset for offset, size, name in variables}
+    found: dict[str, list[Member]] = {}
+    with _reading(path) as reading:
+        for unit in reading.units():
+            for entry in unit.top.below():
+                if entry.tag != "variable" or "type" not in entry.attributes:
+                    continue
+                of = reading.members.types.type_of(entry)
+                offset = wanted.get((entry.name, reading.members.types.size(of)))
+                if offset is not None:
+                    made = reading.members.member(entry.name, of, offset)
+                    known = found.setdefault(made.name, [])
+                    known += [made] if made not in known else []
+    return tuple(each for (each, *others) in found.values() if not others)
 
 
 def _structs(

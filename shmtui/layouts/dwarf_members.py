@@ -105,7 +105,7 @@ class Members(msgspec.Struct, eq=False):
                 start, bits = self._bits(part, of, around)
                 yield Member(part.name, offset + start, bits, self.types.text(of))
             else:
-                yield self._member(part.name, of, offset)
+                yield self.member(part.name, of, offset)
 
     def _spread(self, entry: Entry, base: int) -> Iterator[tuple[Entry, Type, int, Entry]]:
         """Named members with their types, offsets and the aggregate that they stand in; a
@@ -125,7 +125,8 @@ class Members(msgspec.Struct, eq=False):
             elif of.entry is not None and of.entry.tag in AGGREGATES:
                 yield from self._spread(of.entry, offset)
 
-    def _member(self, name: str, of: Type, offset: int) -> Member:
+    def member(self, name: str, of: Type, offset: int) -> Member:
+        """A member of that type, or a variable."""
         entry, shape, system = of.entry, self.shape(of), self.types.sync(of)
         tag = entry.tag if entry is not None else ""
         length: int | None = None

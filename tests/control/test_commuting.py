@@ -47,6 +47,22 @@ def test_what_is_under_one_lock() -> None:
     assert told.commuting.broken == 0
 
 
+def test_conditions_under_one_lock() -> None:
+    """A signal and the begin of a wait are as accesses to the condition; one signal without the lock breaks that."""
+    told, condition = Told(), Place("ring", 128)
+    for task in ("P1", "C1"):
+        told.call(task, Kind.WAIT, LOCK, 1)
+        assert told.commutes(task, Kind.SIGNAL, condition) == (task == "C1")
+        told.call(task, Kind.SIGNAL, condition, 0)
+        told.call(task, Kind.POST, LOCK, 0)
+    assert not told.commutes("P1", Kind.COND_WAIT, condition)
+    told.call("P1", Kind.WAIT, LOCK, 1)
+    assert told.commutes("P1", Kind.COND_WAIT, condition)
+    told.call("C1", Kind.SIGNAL, condition, 0)
+    assert told.commuting.broken == 1
+    assert not told.commutes("P1", Kind.COND_WAIT, condition)
+
+
 def test_what_another_does_without_the_lock() -> None:
     """The belief is broken, once; what is done after all others have ended breaks nothing."""
     told = Told()

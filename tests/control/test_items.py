@@ -117,3 +117,16 @@ def test_what_is_set_up_is_no_item() -> None:
     hands.store("P1", 0, -1)
     hands.put("P2")
     assert hands.faults == []
+
+
+def test_an_index_that_goes_one_too_far() -> None:
+    """Behind the last slot lies an index, which is taken for an item; one that goes on from there is a counter."""
+    hands = Hands()
+    for after in (0, 5):
+        hands.items.synchronised("C1", gives=False)
+        hands.words[20] = 4
+        assert hands.load("C1", 20) == 4
+        hands.load("C1", 16)
+        hands.store("C1", 20, after)
+        hands.items.synchronised("C1", gives=True)
+    assert [(each.kind, each.slot) for each in hands.items.faults] == [(Fault.OUT_OF_RANGE, 4)]

@@ -356,3 +356,96 @@ def test_the_call_that_failed_is_named(tmp_path: Path, rubric: Path) -> None:
     words = "shm_open(/exchange_of_others) failed: No such file or directory"
     assert words in found["runs"]["evidence"]
     assert "SIGSEGV" in found["runs"]["evidence"]
+
+
+FAMILY: Final = """
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifndef ROOM
+#define ROOM 3
+#endif
+typedef struct { int queue[3], last, first; sem_t room, things; pthread_mutex_t lock; } Shared;
+Shared here, *all = &here;
+static void *make(void *unused)
+{
+    for (int n = 1; n <= 4; n++) {
+        sem_wait(&all->room);
+        pthread_mutex_lock(&all->lock);
+        all->queue[all->last] = n;
+        all->last = (all->last + 1) % 3;
+        pthread_mutex_unlock(&all->lock);
+        sem_post(&all->things);
+    }
+    return unused;
+}
+static void *take(void *unused)
+{
+    for (int n = 1; n <= 4; n++) {
+        sem_wait(&all->things);
+        pthread_mutex_lock(&all->lock);
+        (void)*(volatile int *)&all->queue[all->first];
+        all->first = (all->first + 1) % 3;
+        pthread_mutex_unlock(&all->lock);
+        sem_post(&all->room);
+    }
+    return unused;
+}
+int main(void)
+{
+    pthread_mutexattr_t shared;
+    pthread_mutexattr_init(&shared);
+    pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+#ifdef FORK
+    all = mmap(0, sizeof *all, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+#endif
+    sem_init(&all->room, 1, ROOM);
+    sem_init(&all->things, 1, 0);
+    pthread_mutex_init(&all->lock, &shared);
+#ifdef FORK
+    if (!fork()) {
+        make(0);
+        exit(0);
+    }
+    take(0);
+    wait(0);
+#else
+    pthread_t maker, taker;
+    pthread_create(&maker, 0, make, 0);
+    pthread_create(&taker, 0, take, 0);
+    pthread_join(maker, 0);
+    pthread_join(taker, 0);
+#endif
+    return 0;
+}
+"""
+
+
+def family(tmp_path: Path, rubric: Path, *macros: str, code: int) -> Verdicts:
+    """The results of one program that does both."""
+    file = tmp_path / "family.c"
+    file.write_text("".join(f"#define {macro}\n" for macro in macros) + FAMILY)
+    done = run_shmtui("grade", "--producer", str(file), "--format", "json", "--budget", "120",
+                      "--rubric", str(rubric), timeout=4 * PATIENCE)  # fmt: skip
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return {each["check"]: each for each in json.loads(done.stdout)["results"]}
+
+
+@pytest.mark.parametrize("macros", [(), ("FORK",)], ids=["threads", "fork"])
+def test_one_program_that_does_both(tmp_path: Path, rubric: Path, macros: tuple[str, ...]) -> None:
+    """All is judged but what takes two programs, which is left out."""
+    results = family(tmp_path, rubric, *macros, code=0)
+    assert of(results, "pass") == set(results)
+    assert {"items-kept", "exclusion", "ring-used"} <= set(results)
+    assert not {"either-order", "many", "killed-peer"} & set(results)
+
+
+@pytest.mark.parametrize("macros", [(), ("FORK",)], ids=["threads", "fork"])
+def test_its_mistake(tmp_path: Path, rubric: Path, macros: tuple[str, ...]) -> None:
+    """Items are followed to the threads and children that put and take them."""
+    results = family(tmp_path, rubric, *macros, "ROOM 4", code=1)
+    assert of(results, "fail") == {"items-kept", "taken-once"}
+    assert results["items-kept"]["kind"] == "item-overwritten"
