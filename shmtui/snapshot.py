@@ -148,6 +148,8 @@ class Process(msgspec.Struct, frozen=True):
     is as it was last seen before. None: it lives, or is a worker."""
     killed: bool = False
     """Whether a signal ended it; False as well where that is not known."""
+    runs: int = 0
+    """In how many scans, half a second apart, it had run since the one before; of no worker."""
     idle_since_moved: bool = False
     """It slept at a look, an index has moved since, and it has not run since: it holds no lock that
     was taken after that. Sound for a program that moves the indices under its lock; see

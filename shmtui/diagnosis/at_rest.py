@@ -20,6 +20,8 @@ from shmtui.snapshot import Origin, Process, Snapshot
 
 LONGER_S: Final = 12
 """The watch that is proposed where a shorter one left something open, in seconds."""
+_AGAIN: Final = 3
+"""In so many scans somebody has to have run to be said to have done so again and again."""
 _VOUCHED: Final = 8
 """So many processes are named in a command."""
 
@@ -113,6 +115,35 @@ def full_or_empty(history: History, crew: Sequence[Process]) -> Iterator[str]:
             count=now.count, slots=now.layout.slots, poster=poster, who=names(awake),
             way=way_on(history),
         )  # fmt: skip
+
+
+def in_vain(history: History) -> Iterator[str]:
+    """Somebody runs again and again, and moves no item, though there are both items and room, or it is not
+    known that there are not: he may wait for more of them than there ever are.
+    """
+    now, crew = history.now, living(history.now)
+    permits = [history.value(role) for role in POSTERS]
+    if (
+        not all(permits)
+        if any(v is not None for v in permits)
+        else now.count in {0, now.layout.slots}
+    ):
+        return  # Then they wait for the other side.
+    began = now.monotonic_ns - history.flow_unmoved_ns
+    first = next(s for s in history.snapshots if s.monotonic_ns >= began)
+    ran = {p.pid: p.runs for p in first.processes}
+    restless = [p for p in crew if p.runs - ran.get(p.pid, p.runs) >= _AGAIN]
+    sides = {Role.PRODUCER, Role.CONSUMER}
+    if restless and not any(p.goes_on and p.role in sides and p not in restless for p in crew):
+        yield _(
+            "no item was seen to move, and {who} ran again and again meanwhile: if it looks for more items or more "
+            "room than there ever are, that never ends; {way}"
+        ).format(
+            who=names(restless),
+            way=way_on(history)
+            if watched_s(history) < LONGER_S
+            else _("gdb -p {pid} shows where it is").format(pid=restless[0].pid),
+        )
 
 
 def nobody_posts(history: History, waited: Iterable[str], others: Sequence[Process]) -> str:

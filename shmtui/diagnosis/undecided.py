@@ -10,6 +10,7 @@ from shmtui.diagnosis.at_rest import (
     LONGER_S,
     full_or_empty,
     hidden_at_rest,
+    in_vain,
     left_to_others,
     lock_kept,
     nobody_posts,
@@ -87,6 +88,7 @@ def undecided(history: History) -> Iterator[str]:
     if history.at_rest and not history.workers_only:
         yield from permits_gone(history)
         yield from left_to_others(history)
+        yield from in_vain(history)
     yield from lock_kept(history)
     yield from hidden_at_rest(now) if history.at_rest else ()
 
@@ -154,6 +156,7 @@ def _of_conditions(history: History) -> Iterator[str]:
         yield nobody_posts(history, conditions.waiters_of(now), others)
     if not late:
         yield from full_or_empty(history, crew)
+        yield from in_vain(history)
     yield from hidden_at_rest(now)
 
 

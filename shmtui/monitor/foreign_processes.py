@@ -170,6 +170,7 @@ class ForeignProcesses:
             since=tracked.since,
             start_time=tracked.start_time,
             access=access,
+            runs=self.sleep_proof.runs(pid),
             idle_since_moved=self.sleep_proof.slept_while_moved(pid),
             idle_since_free=self.sleep_proof.slept_while_free(pid),
             parent=tracked.last.parent,
