@@ -92,6 +92,9 @@ class Process(msgspec.Struct, frozen=True):
     step: str | None = None
     """The protocol step by its name, for workers."""
     blocked_on: SemaphoreRole | None = None
+    blocked_name: str = ""
+    """The name that the program has for that semaphore, as in `Snapshot.sync`; empty where it is not blocked on
+    one, or it is not known. Hostile text is possible."""
     blocked_for: float | None = None
     """Seconds since it began to wait."""
     blocked_before: bool = False
@@ -185,6 +188,14 @@ class Process(msgspec.Struct, frozen=True):
     def waits_for(self, lock: SyncObject) -> bool:
         """Whether a thread of it sleeps on that lock or semaphore."""
         return lock.name in self.sleeps_on or (lock.role is not None and lock.role in self.waits)
+
+    @property
+    def blocked_word(self) -> str:
+        """``blocked_on`` by its member in the program; the role where that word is in the member's name, and
+        for a named semaphore, whose name is longer than its place. Hostile text is possible.
+        """
+        role, name = self.blocked_on or "", self.blocked_name
+        return role if not name or name.startswith("/") or role in name.lower() else name
 
     @property
     def alive(self) -> bool:

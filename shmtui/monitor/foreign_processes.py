@@ -12,6 +12,7 @@ from shmtui.monitor.process_states import (
     access_of,
     besides_of,
     foreign_state,
+    role_names,
     semaphore_at,
     sync_name,
 )
@@ -85,6 +86,7 @@ class ForeignProcesses:
     ) -> None:
         self._users = users
         self._layout = layout
+        self._names = role_names(layout)
         self._folder = folder
         self.named: dict[SemaphoreRole, FileIdentity] = {}
         """The files of the layout's named semaphores."""
@@ -150,6 +152,7 @@ class ForeignProcesses:
             state=state,
             origin=Origin.FOREIGN if program is None else Origin.PROGRAM,
             blocked_on=blocked_on,
+            blocked_name="" if blocked_on is None else self._names.get(blocked_on, ""),
             blocked_for=(now_ns - tracked.blocked_since_ns) // 1000 / 1e6 if blocked else None,
             blocked_before=tracked.blocked_before,
             waits=tuple(role for role, _wait in waits),

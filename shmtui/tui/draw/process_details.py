@@ -100,7 +100,7 @@ def _part(process: Process, glyphs: Glyphs) -> Iterator[tuple[str, str]]:
     if process.blocked_on is not None or process.sleeps_on:
         state = _("{state} on {semaphore} for {time}").format(
             state=state,
-            semaphore=process.blocked_on or ", ".join(process.sleeps_on),
+            semaphore=process.blocked_word or ", ".join(process.sleeps_on),
             time=waited_for(process, glyphs),
         )
     yield _("state"), state
