@@ -260,6 +260,16 @@ class Moves(msgspec.Struct, frozen=True):
     """CLOCK_MONOTONIC of the last of them."""
 
 
+class Rest(msgspec.Struct, frozen=True):
+    """Since when nothing was seen to move."""
+
+    since_ns: int = 0
+    """CLOCK_MONOTONIC of the first sample in which all stood where it stands now."""
+    come_and_gone: bool = False
+    """Whether mutex was seen free before that, and somebody has opened the segment from then on, let go of it and
+    lived on, or may have been sent it: he may have taken mutex and be seen nowhere."""
+
+
 class _WorkedOut:
     """A record in slots that has room for what is worked out of it once."""
 
@@ -322,6 +332,8 @@ class Snapshot(_WorkedOut, msgspec.Struct, frozen=True, dict=True):
     """CLOCK_MONOTONIC of the last sample in which mutex had its one permit; None: in none."""
     moves: Moves = Moves()
     """How its indices have moved up to now, as long as it is watched."""
+    rest: Rest = Rest()
+    """Since when it has been as it is."""
     joined_ns: int | None = None
     """CLOCK_MONOTONIC of the last sample that saw somebody open the segment, or a process let go of
     it and live on; 0: nobody did; None: it cannot be told."""

@@ -170,6 +170,11 @@ def hidden_at_rest(now: Snapshot) -> Iterator[str]:
         yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
             limits="; ".join(now.limits)
         )
+        if history.now.rest.come_and_gone:
+            yield _(
+                "since mutex was seen free somebody has opened the segment, let go of it, or may have been sent it: "
+                "he may have mutex, and be seen nowhere"
+            )
 
 
 def way_on(history: History) -> str:
