@@ -131,6 +131,9 @@ class Process(msgspec.Struct, frozen=True):
     """Its state in /proc: R runs, S sleeps, T is stopped; empty where unknown."""
     goes_on: bool | None = None
     """Whether a thread of it runs, or sleeps for a time; None: that cannot be told, or it is a worker."""
+    sleeps_for: float | None = None
+    """Seconds that a plain sleep of one of its threads was begun for, the longest; of one whose side is not known and
+    that waits for nothing of the segment. None: of others, or it cannot be read."""
     asleep_for_good: bool = False
     """No event from outside ends the sleep of any thread of it, but a signal or a post to a word of the
     segment."""
@@ -151,8 +154,12 @@ class Process(msgspec.Struct, frozen=True):
     is as it was last seen before. None: it lives, or is a worker."""
     killed: bool = False
     """Whether a signal ended it; False as well where that is not known."""
-    runs: int = 0
-    """In how many scans, half a second apart, it had run since the one before; of no worker."""
+    acted: tuple[Role, ...] = ()
+    """The sides that it was seen to act for once at least: it alone ran, of those that could, while the index
+    moved."""
+    runs: int | None = None
+    """In how many scans, half a second apart, it had run since the one before; None: that is not known, or it is a
+    worker."""
     idle_since_moved: bool = False
     """It slept at a look, an index has moved since, and it has not run since: it holds no lock that
     was taken after that. Sound for a program that moves the indices under its lock; see

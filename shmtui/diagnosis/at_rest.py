@@ -1,5 +1,6 @@
 """What is left open of a ring in which no item has moved for a while: why, and what would settle it. Pure."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -12,7 +13,7 @@ from shmtui.diagnosis.history import (
     mutex_taken,
 )
 from shmtui.diagnosis.holders import unaccounted_threads
-from shmtui.diagnosis.wording import names, target
+from shmtui.diagnosis.wording import names, seconds, target
 from shmtui.i18n import _, ngettext
 from shmtui.procfs.target import has_name
 from shmtui.shm.protocol import Role, SemaphoreRole
@@ -78,7 +79,7 @@ def left_to_others(history: History) -> Iterator[str]:
         p
         for p in crew
         if not p.waits
-        and p.role in {POSTERS[role] for role in waited}
+        and {p.role, *p.acted} & {POSTERS[role] for role in waited}
         and (p.origin is Origin.WORKER or p.goes_on)
     ]
     others = [p for p in crew if unaccounted_threads(p)]
@@ -89,8 +90,10 @@ def left_to_others(history: History) -> Iterator[str]:
 def _may_be_polled(history: History, crew: Sequence[Process]) -> Iterator[str]:
     """There are no permits of a kind, and no process is known that posts them and goes on by itself."""
     awake = [p for p in crew if p.goes_on]
+    ran = any(runs_at_rest(history).get(p.pid) != 0 for p in awake)
     for role, poster in POSTERS.items():
-        if awake and history.value(role) == 0 and all(p.role is not poster for p in awake):
+        posts = any(poster in {p.role, *p.acted} for p in awake)
+        if ran and history.value(role) == 0 and not posts:
             yield _(
                 "no item was seen to move, {semaphore} is 0, and nobody was seen who posts it: if one looks for it again "
                 "and again ({who}), that may never end; {way}"
@@ -117,6 +120,18 @@ def full_or_empty(history: History, crew: Sequence[Process]) -> Iterator[str]:
         )  # fmt: skip
 
 
+def runs_at_rest(history: History) -> dict[int, int | None]:
+    """In how many scans each process had run, since no item was seen to move; None: that is not known."""
+    began = history.now.monotonic_ns - history.flow_unmoved_ns
+    first = next(s for s in history.snapshots if s.monotonic_ns >= began)
+    before = {p.pid: p.runs for p in first.processes}
+    return {p.pid: _difference(p.runs, before.get(p.pid)) for p in living(history.now)}
+
+
+def _difference(now: int | None, then: int | None) -> int | None:
+    return None if now is None or then is None else now - then
+
+
 def in_vain(history: History) -> Iterator[str]:
     """Somebody runs again and again, and moves no item, though there are both items and room, or it is not
     known that there are not: he may wait for more of them than there ever are.
@@ -129,10 +144,8 @@ def in_vain(history: History) -> Iterator[str]:
         else now.count in {0, now.layout.slots}
     ):
         return  # Then they wait for the other side.
-    began = now.monotonic_ns - history.flow_unmoved_ns
-    first = next(s for s in history.snapshots if s.monotonic_ns >= began)
-    ran = {p.pid: p.runs for p in first.processes}
-    restless = [p for p in crew if p.runs - ran.get(p.pid, p.runs) >= _AGAIN]
+    runs = runs_at_rest(history)
+    restless = [p for p in crew if (runs.get(p.pid) or 0) >= _AGAIN]
     sides = {Role.PRODUCER, Role.CONSUMER}
     if restless and not any(p.goes_on and p.role in sides and p not in restless for p in crew):
         yield _(
@@ -152,7 +165,19 @@ def nobody_posts(history: History, waited: Iterable[str], others: Sequence[Proce
         "no item was seen to move, all that wait do so for {semaphore}, and nobody was seen who posts it and goes on "
         "by itself: unless it comes from {who}, they wait for ever; {way}"
     ).format(
-        semaphore=", ".join(waited), who=names(others) or _("another process"), way=way_on(history)
+        semaphore=", ".join(waited),
+        who=names(others) or _("another process"),
+        way=_until_awake(history, others),
+    )
+
+
+def _until_awake(history: History, others: Sequence[Process]) -> str:
+    """That it is to be watched until those have slept, where it is known for how long; else as `way_on`."""
+    longest = max((p.sleeps_for or 0.0 for p in others), default=0.0)
+    if watched_s(history) >= longest + 1:
+        return way_on(history)
+    return _("it sleeps for up to {time}; watch it longer: --for {seconds}").format(
+        time=seconds(round(longest * 1e9)), seconds=max(LONGER_S, math.ceil(longest) + 2)
     )
 
 
@@ -162,6 +187,11 @@ def lock_kept(history: History) -> Iterator[str]:
         yield _("mutex was 0 in {count} samples, up to the last; {way}").format(
             count=history.agreeing(mutex_taken), way=way_on(history)
         )
+        if history.now.rest.come_and_gone:
+            yield _(
+                "since mutex was seen free somebody has opened the segment, let go of it, or may have been sent it: "
+                "he may have mutex, and be seen nowhere"
+            )
 
 
 def hidden_at_rest(now: Snapshot) -> Iterator[str]:
@@ -170,11 +200,6 @@ def hidden_at_rest(now: Snapshot) -> Iterator[str]:
         yield _("nothing moved, and not all that may take part can be seen: {limits}").format(
             limits="; ".join(now.limits)
         )
-        if history.now.rest.come_and_gone:
-            yield _(
-                "since mutex was seen free somebody has opened the segment, let go of it, or may have been sent it: "
-                "he may have mutex, and be seen nowhere"
-            )
 
 
 def way_on(history: History) -> str:

@@ -78,7 +78,8 @@ class SleepProof:
             slept = slept and sleep is not None and sleep.stamp == stamp
             # One that runs now is counted once it sleeps.
             ran = stamp is not None and pid in runs and (sleep is None or sleep.stamp != stamp)
-            self._runs[pid] = runs.get(pid, 0) + ran
+            if stamp is not None or pid in runs:
+                self._runs[pid] = runs.get(pid, 0) + ran
             if stamp is None:
                 continue
             if sleep is None or sleep.stamp != stamp:
@@ -111,9 +112,9 @@ class SleepProof:
         if self._forks is not None:
             self._forks.close()
 
-    def runs(self, pid: int) -> int:
-        """In how many scans it had run since the one before, as far as it is watched."""
-        return self._runs.get(pid, 0)
+    def runs(self, pid: int) -> int | None:
+        """In how many scans it had run since the one before; None: it was not seen asleep, or is not watched."""
+        return self._runs.get(pid)
 
     def slept_while_moved(self, pid: int) -> bool:
         """Whether it is proved of a process by the indices, up to now: it is looked at again."""

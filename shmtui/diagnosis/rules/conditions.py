@@ -16,7 +16,7 @@ from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.sync_object import SyncKind, SyncObject
 from shmtui.snapshot import Certainty, Finding, Process, Snapshot, Status
 
-UNSIGNALLED_NS: Final = 3_000_000_000
+UNSIGNALLED_NS: Final = 2_500_000_000
 """How long nothing may have moved before a waiter is said to have missed its signal."""
 _ATTRIBUTES: Final = {
     str(SyncKind.MUTEX): ("pthread_mutexattr_setpshared", "pthread_mutex_init"),
