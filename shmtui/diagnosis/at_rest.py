@@ -10,7 +10,7 @@ from shmtui.diagnosis.history import (
     History,
     deficit_of,
     living,
-    mutex_taken,
+    lock_taken,
 )
 from shmtui.diagnosis.holders import unaccounted_threads
 from shmtui.diagnosis.wording import names, seconds, target
@@ -68,7 +68,7 @@ def left_to_others(history: History) -> Iterator[str]:
     """
     crew = living(history.now)
     waited = {role for p in crew for role in p.waits}
-    if history.lasted_ns(mutex_taken) < history.flow_unmoved_ns:
+    if history.lasted_ns(lock_taken) < history.flow_unmoved_ns:
         waited -= {SemaphoreRole.MUTEX}  # Then it was free meanwhile.
     if not waited:
         yield from _may_be_polled(history, crew)
@@ -183,9 +183,9 @@ def _until_awake(history: History, others: Sequence[Process]) -> str:
 
 def lock_kept(history: History) -> Iterator[str]:
     """Mutex was 0 all the while."""
-    if history.lasted_ns(mutex_taken) >= min(AT_REST_NS, history.watched_ns):
+    if history.lasted_ns(lock_taken) >= min(AT_REST_NS, history.watched_ns):
         yield _("mutex was 0 in {count} samples, up to the last; {way}").format(
-            count=history.agreeing(mutex_taken), way=way_on(history)
+            count=history.agreeing(lock_taken), way=way_on(history)
         )
         if history.now.rest.come_and_gone:
             yield _(

@@ -191,6 +191,12 @@ def mutex_taken(s: Snapshot) -> bool:
     return state is not None and state.value == 0
 
 
+def lock_taken(s: Snapshot) -> bool:
+    """Whether mutex is 0, or the lock that is mutex is held."""
+    held = any(each.role is SemaphoreRole.MUTEX and each.value == 0 for each in s.sync)
+    return held or mutex_taken(s)
+
+
 def vanished(history: History) -> list[Process]:
     """Foreign processes that took part in an earlier snapshot and were seen to end. One that has let go of the
     segment and lives on is none.

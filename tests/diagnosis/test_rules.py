@@ -8,7 +8,7 @@ from shmtui.diagnosis.history import moves_until, rest_until
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource, SemaphoreState, Slot
-from shmtui.shm.sync_object import SyncObject
+from shmtui.shm.sync_object import Robustness, SyncObject
 from shmtui.snapshot import (
     EMPTY,
     Access,
@@ -707,6 +707,45 @@ def test_one_lock_and_no_permits() -> None:
     assert found(locked(waits), "dead-holder")
     assert not found(locked(waits, peer(2, Role.UNKNOWN, None)), "dead-holder", 6)
     assert not found(locked(), "dead-holder")
+
+
+@pytest.mark.parametrize(("value", "fine"), [(1, True), (0, False)])
+def test_one_pthread_lock_and_no_permits(value: int, *, fine: bool) -> None:
+    """Its lock is known: free now and then, it is judged; held all the while, it is open."""
+    lock = SyncObject("trava", "pthread_mutex_t", MUTEX, 0, value)
+    idle = replace(peer(2, Role.CONSUMER, None), goes_on=True)
+    one = replace(shown(0, 2, 0, 0, idle), semaphores={}, sync=(lock,))
+    health = diagnose(looks(one, 4))
+    assert (health.status is Status.OK) is fine
+    assert any("mutex was free in" in line for line in health.judged) is fine
+    assert any("mutex was 0 in" in line for line in health.undecided) is not fine
+
+
+@pytest.mark.parametrize("seconds", [0.4, 4.0])
+def test_a_dead_owners_lock_is_left_to_the_next_one(seconds: float) -> None:
+    """It is undecided once nobody has come for a while, not in between."""
+    dead = SyncObject("lock", "pthread_mutex_t", MUTEX, 0, 1, robustness=Robustness.OWNER_DIED)
+    mended = replace(dead, robustness=None)
+    one = replace(shown(0, 2, 0, 0, peer(2, Role.CONSUMER, None)), semaphores={}, sync=(mended,))
+    seen = [*looks(one, 4), *(replace(s, sync=(dead,)) for s in looks(_later(one), seconds))]
+    told = any("the owner of lock died" in line for line in diagnose(seen).undecided)
+    assert told is (seconds > 1)
+
+
+def _later(s: Snapshot) -> Snapshot:
+    return replace(s, monotonic_ns=s.monotonic_ns + 4_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("in_", "out", "told"),
+    [(23, 23, False), (9, 1, False), (1, 9, False), (23, 3, True), (3, 23, True)],
+)
+def test_counters_without_a_direction_fit_one_way_round(in_: int, out: int, *, told: bool) -> None:
+    """Where it is not known which index is ``in``, it is no misfit that the other way round would not be."""
+    one = shown(0, 0, 0, 0, peer(2, Role.UNKNOWN, None))
+    layout = replace(one.layout, lock_free=True, disputed=True, slots=8, index_size=4)
+    one = replace(one, in_=in_, out=out, occupancy=None, semaphores={}, layout=layout, steady=True)
+    assert any("fit no ring" in line for line in diagnose(looks(one, 4)).undecided) is told
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ def test_who_waits_for_input_sleeps_for_no_time(sleeper: int) -> None:
     """No number is made up."""
     poll(
         lambda: any(
-            call is not None and call.number in {0, 63} for call in (system_calls(sleeper) or {}).values()
+            call is not None and call.number in {0, 63}
+            for call in (system_calls(sleeper) or {}).values()
         ),
         "it reads",
     )

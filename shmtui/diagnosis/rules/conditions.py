@@ -8,7 +8,7 @@ item is what nearly every program does, and so what rests on it is likely at mos
 from collections.abc import Iterator
 from typing import Final
 
-from shmtui.diagnosis.history import History, living, vanished
+from shmtui.diagnosis.history import History, living, lock_taken, vanished
 from shmtui.diagnosis.holders import unaccounted_threads
 from shmtui.diagnosis.wording import names, seconds
 from shmtui.i18n import _
@@ -36,12 +36,6 @@ def by_conditions(s: Snapshot) -> bool:
 def lock_of(s: Snapshot) -> SyncObject | None:
     """The mutex of such a ring."""
     return next((each for each in s.sync if each.role is SemaphoreRole.MUTEX), None)
-
-
-def lock_taken(s: Snapshot) -> bool:
-    """Whether that mutex is held."""
-    lock = lock_of(s)
-    return lock is not None and lock.value == 0
 
 
 def waiters_of(s: Snapshot) -> dict[str, list[Process]]:
