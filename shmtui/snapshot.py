@@ -92,6 +92,9 @@ class Process(msgspec.Struct, frozen=True):
     step: str | None = None
     """The protocol step by its name, for workers."""
     blocked_on: SemaphoreRole | None = None
+    blocked_name: str = ""
+    """The name that the program has for that semaphore, as in `Snapshot.sync`; empty where it is not blocked on
+    one, or it is not known. Hostile text is possible."""
     blocked_for: float | None = None
     """Seconds since it began to wait."""
     blocked_before: bool = False
@@ -128,6 +131,9 @@ class Process(msgspec.Struct, frozen=True):
     """Its state in /proc: R runs, S sleeps, T is stopped; empty where unknown."""
     goes_on: bool | None = None
     """Whether a thread of it runs, or sleeps for a time; None: that cannot be told, or it is a worker."""
+    sleeps_for: float | None = None
+    """Seconds that a plain sleep of one of its threads was begun for, the longest; of one whose side is not known and
+    that waits for nothing of the segment. None: of others, or it cannot be read."""
     asleep_for_good: bool = False
     """No event from outside ends the sleep of any thread of it, but a signal or a post to a word of the
     segment."""
@@ -148,6 +154,12 @@ class Process(msgspec.Struct, frozen=True):
     is as it was last seen before. None: it lives, or is a worker."""
     killed: bool = False
     """Whether a signal ended it; False as well where that is not known."""
+    acted: tuple[Role, ...] = ()
+    """The sides that it was seen to act for once at least: it alone ran, of those that could, while the index
+    moved."""
+    runs: int | None = None
+    """In how many scans, half a second apart, it had run since the one before; None: that is not known, or it is a
+    worker."""
     idle_since_moved: bool = False
     """It slept at a look, an index has moved since, and it has not run since: it holds no lock that
     was taken after that. Sound for a program that moves the indices under its lock; see
@@ -183,6 +195,14 @@ class Process(msgspec.Struct, frozen=True):
     def waits_for(self, lock: SyncObject) -> bool:
         """Whether a thread of it sleeps on that lock or semaphore."""
         return lock.name in self.sleeps_on or (lock.role is not None and lock.role in self.waits)
+
+    @property
+    def blocked_word(self) -> str:
+        """``blocked_on`` by its member in the program; the role where that word is in the member's name, and
+        for a named semaphore, whose name is longer than its place. Hostile text is possible.
+        """
+        role, name = self.blocked_on or "", self.blocked_name
+        return role if not name or name.startswith("/") or role in name.lower() else name
 
     @property
     def alive(self) -> bool:
@@ -247,6 +267,16 @@ class Moves(msgspec.Struct, frozen=True):
     """CLOCK_MONOTONIC of the last of them."""
 
 
+class Rest(msgspec.Struct, frozen=True):
+    """Since when nothing was seen to move."""
+
+    since_ns: int = 0
+    """CLOCK_MONOTONIC of the first sample in which all stood where it stands now."""
+    come_and_gone: bool = False
+    """Whether mutex was seen free before that, and somebody has opened the segment from then on, let go of it and
+    lived on, or may have been sent it: he may have taken mutex and be seen nowhere."""
+
+
 class _WorkedOut:
     """A record in slots that has room for what is worked out of it once."""
 
@@ -309,6 +339,8 @@ class Snapshot(_WorkedOut, msgspec.Struct, frozen=True, dict=True):
     """CLOCK_MONOTONIC of the last sample in which mutex had its one permit; None: in none."""
     moves: Moves = Moves()
     """How its indices have moved up to now, as long as it is watched."""
+    rest: Rest = Rest()
+    """Since when it has been as it is."""
     joined_ns: int | None = None
     """CLOCK_MONOTONIC of the last sample that saw somebody open the segment, or a process let go of
     it and live on; 0: nobody did; None: it cannot be told."""

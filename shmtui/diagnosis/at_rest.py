@@ -1,5 +1,6 @@
 """What is left open of a ring in which no item has moved for a while: why, and what would settle it. Pure."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -9,10 +10,10 @@ from shmtui.diagnosis.history import (
     History,
     deficit_of,
     living,
-    mutex_taken,
+    lock_taken,
 )
 from shmtui.diagnosis.holders import unaccounted_threads
-from shmtui.diagnosis.wording import names, target
+from shmtui.diagnosis.wording import names, seconds, target
 from shmtui.i18n import _, ngettext
 from shmtui.procfs.target import has_name
 from shmtui.shm.protocol import Role, SemaphoreRole
@@ -20,6 +21,8 @@ from shmtui.snapshot import Origin, Process, Snapshot
 
 LONGER_S: Final = 12
 """The watch that is proposed where a shorter one left something open, in seconds."""
+_AGAIN: Final = 3
+"""In so many scans somebody has to have run to be said to have done so again and again."""
 _VOUCHED: Final = 8
 """So many processes are named in a command."""
 
@@ -65,7 +68,7 @@ def left_to_others(history: History) -> Iterator[str]:
     """
     crew = living(history.now)
     waited = {role for p in crew for role in p.waits}
-    if history.lasted_ns(mutex_taken) < history.flow_unmoved_ns:
+    if history.lasted_ns(lock_taken) < history.flow_unmoved_ns:
         waited -= {SemaphoreRole.MUTEX}  # Then it was free meanwhile.
     if not waited:
         yield from _may_be_polled(history, crew)
@@ -76,7 +79,7 @@ def left_to_others(history: History) -> Iterator[str]:
         p
         for p in crew
         if not p.waits
-        and p.role in {POSTERS[role] for role in waited}
+        and {p.role, *p.acted} & {POSTERS[role] for role in waited}
         and (p.origin is Origin.WORKER or p.goes_on)
     ]
     others = [p for p in crew if unaccounted_threads(p)]
@@ -87,8 +90,10 @@ def left_to_others(history: History) -> Iterator[str]:
 def _may_be_polled(history: History, crew: Sequence[Process]) -> Iterator[str]:
     """There are no permits of a kind, and no process is known that posts them and goes on by itself."""
     awake = [p for p in crew if p.goes_on]
+    ran = any(runs_at_rest(history).get(p.pid) != 0 for p in awake)
     for role, poster in POSTERS.items():
-        if awake and history.value(role) == 0 and all(p.role is not poster for p in awake):
+        posts = any(poster in {p.role, *p.acted} for p in awake)
+        if ran and history.value(role) == 0 and not posts:
             yield _(
                 "no item was seen to move, {semaphore} is 0, and nobody was seen who posts it: if one looks for it again "
                 "and again ({who}), that may never end; {way}"
@@ -115,22 +120,78 @@ def full_or_empty(history: History, crew: Sequence[Process]) -> Iterator[str]:
         )  # fmt: skip
 
 
+def runs_at_rest(history: History) -> dict[int, int | None]:
+    """In how many scans each process had run, since no item was seen to move; None: that is not known."""
+    began = history.now.monotonic_ns - history.flow_unmoved_ns
+    first = next(s for s in history.snapshots if s.monotonic_ns >= began)
+    before = {p.pid: p.runs for p in first.processes}
+    return {p.pid: _difference(p.runs, before.get(p.pid)) for p in living(history.now)}
+
+
+def _difference(now: int | None, then: int | None) -> int | None:
+    return None if now is None or then is None else now - then
+
+
+def in_vain(history: History) -> Iterator[str]:
+    """Somebody runs again and again, and moves no item, though there are both items and room, or it is not
+    known that there are not: he may wait for more of them than there ever are.
+    """
+    now, crew = history.now, living(history.now)
+    permits = [history.value(role) for role in POSTERS]
+    if (
+        not all(permits)
+        if any(v is not None for v in permits)
+        else now.count in {0, now.layout.slots}
+    ):
+        return  # Then they wait for the other side.
+    runs = runs_at_rest(history)
+    restless = [p for p in crew if (runs.get(p.pid) or 0) >= _AGAIN]
+    sides = {Role.PRODUCER, Role.CONSUMER}
+    if restless and not any(p.goes_on and p.role in sides and p not in restless for p in crew):
+        yield _(
+            "no item was seen to move, and {who} ran again and again meanwhile: if it looks for more items or more "
+            "room than there ever are, that never ends; {way}"
+        ).format(
+            who=names(restless),
+            way=way_on(history)
+            if watched_s(history) < LONGER_S
+            else _("gdb -p {pid} shows where it is").format(pid=restless[0].pid),
+        )
+
+
 def nobody_posts(history: History, waited: Iterable[str], others: Sequence[Process]) -> str:
     """That all wait for these, and only ``others`` could post, who were not seen to."""
     return _(
         "no item was seen to move, all that wait do so for {semaphore}, and nobody was seen who posts it and goes on "
         "by itself: unless it comes from {who}, they wait for ever; {way}"
     ).format(
-        semaphore=", ".join(waited), who=names(others) or _("another process"), way=way_on(history)
+        semaphore=", ".join(waited),
+        who=names(others) or _("another process"),
+        way=_until_awake(history, others),
+    )
+
+
+def _until_awake(history: History, others: Sequence[Process]) -> str:
+    """That it is to be watched until those have slept, where it is known for how long; else as `way_on`."""
+    longest = max((p.sleeps_for or 0.0 for p in others), default=0.0)
+    if watched_s(history) >= longest + 1:
+        return way_on(history)
+    return _("it sleeps for up to {time}; watch it longer: --for {seconds}").format(
+        time=seconds(round(longest * 1e9)), seconds=max(LONGER_S, math.ceil(longest) + 2)
     )
 
 
 def lock_kept(history: History) -> Iterator[str]:
     """Mutex was 0 all the while."""
-    if history.lasted_ns(mutex_taken) >= min(AT_REST_NS, history.watched_ns):
+    if history.lasted_ns(lock_taken) >= min(AT_REST_NS, history.watched_ns):
         yield _("mutex was 0 in {count} samples, up to the last; {way}").format(
-            count=history.agreeing(mutex_taken), way=way_on(history)
+            count=history.agreeing(lock_taken), way=way_on(history)
         )
+        if history.now.rest.come_and_gone:
+            yield _(
+                "since mutex was seen free somebody has opened the segment, let go of it, or may have been sent it: "
+                "he may have mutex, and be seen nowhere"
+            )
 
 
 def hidden_at_rest(now: Snapshot) -> Iterator[str]:

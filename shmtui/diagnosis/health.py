@@ -12,7 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from shmtui.diagnosis.audit import items_lost
-from shmtui.diagnosis.history import POSTERS, SETTLED_NS, History, deficit_of, living, mutex_taken
+from shmtui.diagnosis.history import POSTERS, SETTLED_NS, History, deficit_of, living, lock_taken
 from shmtui.diagnosis.rules import (
     conditions,
     dead_holder,
@@ -145,12 +145,10 @@ def judged(history: History) -> Iterator[str]:
         yield from lock_free.judged(history)
     elif now.in_ is not None:
         yield _("in and out are inside the ring")
-    by_conditions = conditions.by_conditions(now)
-    taken = conditions.lock_taken if by_conditions else mutex_taken
-    free = sum(1 for s in history.snapshots if not taken(s))
-    if (by_conditions or SemaphoreRole.MUTEX in now.semaphores) and free:
+    free = sum(1 for s in history.snapshots if not lock_taken(s))
+    if (SemaphoreRole.MUTEX in now.semaphores or conditions.lock_of(now)) and free:
         yield _("mutex was free in {free} of {count} samples").format(free=free, count=count)
-    wrong, steady = conditions.misfits(history) if by_conditions else (0, 0)
+    wrong, steady = conditions.misfits(history)
     if steady > wrong:
         yield _("the count of items fitted in and out in {count} of {samples} samples").format(
             count=steady - wrong, samples=steady

@@ -9,7 +9,7 @@ import msgspec
 from shmtui.i18n import _
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource, SemaphoreState
-from shmtui.snapshot import Certainty, Moves, Origin, Process, Snapshot
+from shmtui.snapshot import Certainty, Moves, Origin, Process, Rest, Snapshot
 
 POSTERS: Final = {SemaphoreRole.EMPTY: Role.CONSUMER, SemaphoreRole.FULL: Role.PRODUCER}
 """Whose side posts a permit."""
@@ -161,6 +161,15 @@ def moves_until(now: Snapshot, before: Snapshot | None) -> Moves:
     return Moves(moves.count + 1, max(moves.longest_ns, since), now.monotonic_ns)
 
 
+def rest_until(now: Snapshot, before: Snapshot | None) -> Rest:
+    """The rest that ``now`` is part of; ``before``: the sample before it, None if it is the first."""
+    if before is not None and position(now) == position(before):
+        return before.rest
+    free_ns = now.mutex_free_ns
+    come = max(now.joined_ns or 0, now.lent_ns or 0)
+    return Rest(now.monotonic_ns, free_ns is not None and come >= free_ns)
+
+
 def position(s: Snapshot) -> tuple[object, ...]:
     """All that moves. Between two snapshots of the same position nothing was seen to move."""
     return s.position
@@ -182,13 +191,16 @@ def mutex_taken(s: Snapshot) -> bool:
     return state is not None and state.value == 0
 
 
+def lock_taken(s: Snapshot) -> bool:
+    """Whether mutex is 0, or the lock that is mutex is held."""
+    held = any(each.role is SemaphoreRole.MUTEX and each.value == 0 for each in s.sync)
+    return held or mutex_taken(s)
+
+
 def vanished(history: History) -> list[Process]:
-    """Foreign processes of an earlier snapshot that are gone now; as they ended, where that was seen."""
-    present = {p.pid for p in history.now.processes if p.alive}
-    gone: dict[int, Process] = {}
-    for snapshot in history.snapshots:
-        for p in living(snapshot):
-            if p.origin is not Origin.WORKER and p.pid not in present:
-                gone[p.pid] = p
+    """Foreign processes that took part in an earlier snapshot and were seen to end. One that has let go of the
+    segment and lives on is none.
+    """
     ended = {p.pid: p for p in history.now.processes if not p.alive}
-    return [ended.get(pid, p) for pid, p in gone.items()]
+    before = {p.pid for s in history.snapshots for p in living(s) if p.origin is not Origin.WORKER}
+    return [p for pid, p in ended.items() if pid in before]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
-from shmtui.diagnosis.history import AT_REST_NS, History, living, mutex_taken
+from shmtui.diagnosis.history import AT_REST_NS, SETTLED_NS, History, living, lock_taken
 from shmtui.diagnosis.rules.initialisation import counts_too_few
 from shmtui.diagnosis.wording import names, seconds
 from shmtui.i18n import _
@@ -27,7 +27,7 @@ def left_behind(history: History) -> Iterator[str]:
     samples = len(history.snapshots)
     asleep = _asleep(history)
     waiting = [p for p in asleep if SemaphoreRole.MUTEX in p.waits]
-    if waiting and history.items_moved and history.agreeing(mutex_taken) == samples:
+    if waiting and history.items_moved and history.agreeing(lock_taken) == samples:
         yield _(
             "mutex was 0 in all {count} samples while items moved, and is waited for by {who}"
         ).format(count=samples, who=names(waiting))
@@ -113,14 +113,20 @@ def _is_taken(s: Snapshot, name: str) -> bool:
     return any(each.name == name and each.value == 0 for each in s.sync)
 
 
-def left_to_mend(now: Snapshot) -> Iterator[str]:
-    """A robust mutex whose owner died, which nobody has locked since."""
-    for each in now.sync:
-        if each.robustness is Robustness.OWNER_DIED:
+def left_to_mend(history: History) -> Iterator[str]:
+    """A robust mutex whose owner died, which nobody has locked for a while."""
+    for each in history.now.sync:
+        if history.lasted_ns(lambda s, n=each.name: _unmended(s, n)) >= min(  # type: ignore[misc]
+            SETTLED_NS, history.watched_ns
+        ):
             yield _(
                 "the owner of {lock} died, and nobody has locked it since: the next one is told (EOWNERDEAD), and "
                 "has to mend what it guards; check again once a program has locked it"
             ).format(lock=each.name)
+
+
+def _unmended(s: Snapshot, name: str) -> bool:
+    return any(e.name == name and e.robustness is Robustness.OWNER_DIED for e in s.sync)
 
 
 def ceased(history: History) -> Iterator[str]:

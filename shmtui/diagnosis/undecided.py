@@ -10,6 +10,7 @@ from shmtui.diagnosis.at_rest import (
     LONGER_S,
     full_or_empty,
     hidden_at_rest,
+    in_vain,
     left_to_others,
     lock_kept,
     nobody_posts,
@@ -18,7 +19,7 @@ from shmtui.diagnosis.at_rest import (
     watched_s,
     way_on,
 )
-from shmtui.diagnosis.history import AT_REST_NS, SETTLED_NS, History, deficit_of, living
+from shmtui.diagnosis.history import AT_REST_NS, SETTLED_NS, History, deficit_of, living, lock_taken
 from shmtui.diagnosis.left_waiting import ceased, left_behind, left_beside, left_to_mend
 from shmtui.diagnosis.rules import conditions, lock_free
 from shmtui.diagnosis.rules.indices import FIT_SAMPLES, standing_still, unfitting_samples
@@ -53,7 +54,7 @@ def undecided(history: History) -> Iterator[str]:
             "waiting as no sem_wait does, on a word that is private to a process: {who}; these are no sem_t, "
             "and it is not known how they are posted"
         ).format(who=names(strangers))
-    yield from left_to_mend(now)
+    yield from left_to_mend(history)
     if not now.layout.has_ring:
         yield _(
             "its locks are known, and no ring: whether those that wait can go on is not judged; say "
@@ -87,6 +88,7 @@ def undecided(history: History) -> Iterator[str]:
     if history.at_rest and not history.workers_only:
         yield from permits_gone(history)
         yield from left_to_others(history)
+        yield from in_vain(history)
     yield from lock_kept(history)
     yield from hidden_at_rest(now) if history.at_rest else ()
 
@@ -96,7 +98,7 @@ def _unknown_members(now: Snapshot) -> Iterator[str]:
     if conditions.by_conditions(now):
         if now.count is None:
             yield _("the member that counts its items is not known: say it with --map count=MEMBER")
-    elif not now.semaphores and not now.layout.lock_free:
+    elif not (now.semaphores or now.layout.lock_free or conditions.lock_of(now)):
         yield _("none of its semaphores is known: say them with --mutex, --empty and --full")
     if now.in_ is None or now.out is None:
         yield _("in and out are not known: say them with --map or --index-segment")
@@ -141,7 +143,7 @@ def _of_conditions(history: History) -> Iterator[str]:
         ).format(who=names(list(late.values())), count=len(history.snapshots))
     if not history.at_rest:
         return
-    if history.agreeing(conditions.lock_taken) == len(history.snapshots):
+    if history.agreeing(lock_taken) == len(history.snapshots):
         yield _("mutex was held in all {count} samples; {way}").format(
             count=len(history.snapshots), way=way_on(history)
         )
@@ -154,6 +156,7 @@ def _of_conditions(history: History) -> Iterator[str]:
         yield nobody_posts(history, conditions.waiters_of(now), others)
     if not late:
         yield from full_or_empty(history, crew)
+        yield from in_vain(history)
     yield from hidden_at_rest(now)
 
 

@@ -135,17 +135,25 @@ def judge_capacity(layout: Layout, capacity: int, readings: Iterable[Reading]) -
 
 
 def judge_count(
-    layout: Layout, counts: Iterable[tuple[int, str]], readings: Sequence[Reading]
+    layout: Layout,
+    counts: Iterable[tuple[int, str]],
+    readings: Sequence[Reading],
+    surely_named: Sequence[tuple[int, str]] = (),
 ) -> Layout:
     """The layout with the first of ``counts`` that the indices agree with in most readings: one may
-    be taken while a program has moved its index, and has yet to count the item.
+    be taken while a program has moved its index, and has yet to count the item. Where they agree with
+    none, the only one that is surely a count by its name, of a ring with a lock: it may be out of step.
     """
     for count in counts:
         way = replace(layout, count=count)
         fits = sum(_count_fits(way, reading) for reading in readings)
         if fits * 2 > len(readings):
             return way
-    return layout
+    if len(surely_named) != 1 or (layout.mutex is None and layout.lock is None):
+        return layout
+    named = replace(layout, count=surely_named[0])
+    inside = all(0 <= (count_of(named, each) or 0) <= layout.slots for each in readings)
+    return named if inside else layout
 
 
 def _count_fits(layout: Layout, reading: Reading) -> bool:

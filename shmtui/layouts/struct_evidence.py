@@ -26,7 +26,8 @@ from shmtui.layouts.role_evidence import (
 )
 from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.layouts.struct_layout import StructLayout
-from shmtui.layouts.struct_members import Struct
+from shmtui.layouts.struct_members import Member, Struct
+from shmtui.layouts.vocabulary import CERTAIN, COUNT, fitness
 from shmtui.shm.item_shape import Scalar
 from shmtui.shm.layout import Layout
 from shmtui.shm.libc import Libc
@@ -125,9 +126,9 @@ def as_values_leave_it(
         for slots in said_capacities(segment.reader, found):
             layout = judge_capacity(layout, slots, readings)
     if not ({layout.empty, layout.full} - {None} or layout.names):
-        members = ((m.offset, m.shape) for m in found.roles.counts)
-        counts = [(at, shape.code) for at, shape in members if isinstance(shape, Scalar)]
-        layout = judge_count(layout, counts, readings)
+        counts = found.roles.counts
+        named = [m for m in counts if fitness(m.name, COUNT) == CERTAIN]
+        layout = judge_count(layout, _integers(counts), readings, _integers(named))
     resolved = replace(resolved, layout=layout)
     last = None if found.roles.by_convention else judge_last(layout, readings)
     if last is None:
@@ -136,6 +137,11 @@ def as_values_leave_it(
         index=_(" and ").join(last.last)
     )
     return replace(resolved, layout=last, assumptions=(*resolved.assumptions, words))
+
+
+def _integers(members: Sequence[Member]) -> list[tuple[int, str]]:
+    """Where they are, and their letters in :mod:`struct`."""
+    return [(m.offset, m.shape.code) for m in members if isinstance(m.shape, Scalar)]
 
 
 def _with_direction(

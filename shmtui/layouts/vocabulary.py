@@ -40,7 +40,7 @@ _VOCABULARY: Final[dict[str, tuple[frozenset[str], frozenset[str], frozenset[str
         frozenset(),
     ),
     "in": (
-        _words("in write put insert entrada escrita inserir insercao prod producer produtor"),
+        _words("in write put insert entrada entra escrita inserir insercao prod producer produtor"),
         _words("writer writing wr w ent enqueue push escrever escritor produce widx wpos wptr"),
         _words("head rear inicio cabeca tras end wp wrp"),
     ),
@@ -70,7 +70,9 @@ _VOCABULARY: Final[dict[str, tuple[frozenset[str], frozenset[str], frozenset[str
         frozenset(),
     ),
     COUNT: (
-        _words("count cnt counter contador contagem qtd qtde quantidade ocupacao occupancy"),
+        _words(
+            "count cnt counter contador contagem qtd qtde quantidade quantos quantas ocupacao occupancy"
+        ),
         _words("num n used ocupados filled fill full total size tamanho len length"),
         frozenset(),
     ),

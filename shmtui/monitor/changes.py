@@ -119,7 +119,7 @@ def _process_events(
                 text.format(
                     who=_who(process),
                     role=word(process.role),
-                    semaphore=process.blocked_on,
+                    semaphore=process.blocked_word,
                 ),
             )
     for pid, process in before.items():

@@ -76,8 +76,10 @@ def with_counted_waits(
     processes: tuple[Process, ...],
     hidden: Collection[int],
     semaphores: Mapping[SemaphoreRole, SemaphoreState],
+    names: Mapping[SemaphoreRole, str],
 ) -> tuple[tuple[Process, ...], tuple[int, ...]]:
-    """``processes`` with what those whose waits are ``hidden`` wait on, and the PIDs of these.
+    """``processes`` with what those whose waits are ``hidden`` wait on, and the PIDs of these. ``names``: what
+    the program calls the semaphores.
 
     Unchanged, and no PIDs, where the counts leave it open or a wait channel cannot be read.
     Whether such a wait is private or has a timeout is not known.
@@ -92,13 +94,18 @@ def with_counted_waits(
     if shared_out is None:
         return processes, ()
     return (
-        tuple(_waiting(p, shared_out[p.pid]) if p.pid in shared_out else p for p in processes),
+        tuple(
+            _waiting(p, shared_out[p.pid], names) if p.pid in shared_out else p for p in processes
+        ),
         tuple(p.pid for p in unread),
     )
 
 
-def _waiting(process: Process, waits: tuple[SemaphoreRole, ...]) -> Process:
+def _waiting(
+    process: Process, waits: tuple[SemaphoreRole, ...], names: Mapping[SemaphoreRole, str]
+) -> Process:
     side = next((_SIDES[role] for role in waits if role in _SIDES), process.role)
     return replace(
-        process, role=side, waits=waits, blocked_on=waits[0], state=ProcessState.BLOCKED,
+        process, role=side, waits=waits, blocked_on=waits[0], blocked_name=names.get(waits[0], ""),
+        state=ProcessState.BLOCKED,
     )  # fmt: skip

@@ -39,7 +39,7 @@ class Deaths:
         self._poll = select.poll()
         self.left_ns = 0
         """CLOCK_MONOTONIC of the last update that saw a followed process have nothing of the segment
-        any more, and live on."""
+        any more that it could move something by, and live on."""
 
     def update(
         self, living: Iterable[Process], now_ns: int, free_ns: int | None = None
@@ -58,6 +58,8 @@ class Deaths:
                 self._drop(followed.pidfd, pid)
                 self.left_ns = now_ns
             elif followed.last.start_time == present[pid].start_time:
+                if followed.last.takes_part and not present[pid].takes_part:
+                    self.left_ns = now_ns  # It keeps a mapping to read, or a copy of its own.
                 followed.last = present[pid]
         for pid in present.keys() - self._followed.keys():
             self._follow(present[pid])

@@ -12,6 +12,7 @@ from shmtui.monitor.process_states import (
     access_of,
     besides_of,
     foreign_state,
+    role_names,
     semaphore_at,
     sync_name,
 )
@@ -33,7 +34,7 @@ from shmtui.procfs.identity import describe_exit, same_address_space
 from shmtui.procfs.run_times import run_stamp
 from shmtui.procfs.semop_waits import is_semop, waited_member
 from shmtui.procfs.thread_calls import CallsRead
-from shmtui.procfs.timed_calls import asleep_for_good, goes_on
+from shmtui.procfs.timed_calls import asleep_for_good, goes_on, sleep_length
 from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import Role, SemaphoreRole
@@ -85,6 +86,7 @@ class ForeignProcesses:
     ) -> None:
         self._users = users
         self._layout = layout
+        self._names = role_names(layout)
         self._folder = folder
         self.named: dict[SemaphoreRole, FileIdentity] = {}
         """The files of the layout's named semaphores."""
@@ -109,9 +111,10 @@ class ForeignProcesses:
         program: WorkerRecord | None,
         now_ns: int,
         foreign: Iterable[int],
+        acted: tuple[Role, ...] = (),
     ) -> Process:
         """One of them. ``program``: its record, where it was started on the user's word;
-        ``foreign``: the PIDs of all.
+        ``foreign``: the PIDs of all; ``acted``: as `Process.acted`.
         """
         pid = tracked.pid
         use = self._users.use(pid)
@@ -150,6 +153,7 @@ class ForeignProcesses:
             state=state,
             origin=Origin.FOREIGN if program is None else Origin.PROGRAM,
             blocked_on=blocked_on,
+            blocked_name="" if blocked_on is None else self._names.get(blocked_on, ""),
             blocked_for=(now_ns - tracked.blocked_since_ns) // 1000 / 1e6 if blocked else None,
             blocked_before=tracked.blocked_before,
             waits=tuple(role for role, _wait in waits),
@@ -166,10 +170,17 @@ class ForeignProcesses:
             threads_read=None if read is None else read.threads,
             letter=letter,
             goes_on=on_by_itself,
+            sleeps_for=(
+                sleep_length(pid, read.calls)
+                if on_by_itself and read is not None and tracked.role is Role.UNKNOWN
+                else None
+            ),
             asleep_for_good=letter == "S" and asleep_for_good(whole, len(waits) + len(others)),
             since=tracked.since,
             start_time=tracked.start_time,
             access=access,
+            acted=acted,
+            runs=self.sleep_proof.runs(pid),
             idle_since_moved=self.sleep_proof.slept_while_moved(pid),
             idle_since_free=self.sleep_proof.slept_while_free(pid),
             parent=tracked.last.parent,

@@ -90,6 +90,18 @@ def semaphore_at(layout: Layout | None, offset: int) -> SemaphoreRole | None:
     return None
 
 
+def role_names(layout: Layout | None) -> dict[SemaphoreRole, str]:
+    """What the program calls the semaphores and the lock that play a role, where it is known."""
+    if layout is None:
+        return {}
+    members = {member.offset: member.name for member in layout.sync}
+    places = {role: layout.semaphore_offset(role) for role in SemaphoreRole}
+    if layout.lock is not None:
+        places[SemaphoreRole.MUTEX] = layout.lock
+    found = {role: members[at] for role, at in places.items() if at in members}
+    return found | dict(layout.names)
+
+
 def sync_name(layout: Layout | None, offset: int, alone: str = "") -> tuple[str, int | None]:
     """The sync object that a futex word belongs to, by the program's name. Where the layout has
     none: its byte, as text and as a number. ``alone``: the semaphore that is looked at in a segment's place.

@@ -158,7 +158,9 @@ class ProcessTable:
                 self._foreign, indices, free=free_ns == now_ns, given=given, now_ns=now_ns
             )
         foreign = [
-            self._foreign_processes.process(tracked, programs.get(pid), now_ns, self._foreign)
+            self._foreign_processes.process(
+                tracked, programs.get(pid), now_ns, self._foreign, self._roles.acted(pid)
+            )
             for pid in sorted(self._foreign)
             if (tracked := self._tracked.get(pid)) is not None
         ]

@@ -16,6 +16,7 @@ from shmtui.shm.protocol import Role
 RunStamp = bytes | tuple[bytes, ...] | None
 """What changes each time a process runs; None where that is not known."""
 
+_SIDES: Final = (Role.PRODUCER, Role.CONSUMER)
 ENOUGH: Final = 2
 """Moves of one index, and none of the other, after which a process has a role."""
 
@@ -72,6 +73,10 @@ class RoleInference:
     def forget(self) -> None:
         """Conclude nothing across a gap between samples."""
         self._last = None
+
+    def acted(self, pid: int) -> tuple[Role, ...]:
+        """The sides for which a process was seen to move an index."""
+        return tuple(role for role in _SIDES if self._moves[pid, role])
 
     def add(self, now: ContextSwitchSample, roles: Mapping[int, Role]) -> dict[int, Role]:
         """Take in a sample; returns the roles that have just become known, by PID."""

@@ -204,7 +204,7 @@ class Sampler:
             diagnose,
             to_verify,
         )
-        from shmtui.diagnosis.history import moves_until  # noqa: PLC0415 - likewise
+        from shmtui.diagnosis.history import moves_until, rest_until  # noqa: PLC0415 - likewise
 
         # Before it is read, so that nothing that is stored meanwhile counts as seen.
         self._stored = self._segment.stored(self.slots_shown)
@@ -216,7 +216,9 @@ class Sampler:
         if before is not None and before.segment.inode != snapshot.segment.inode:
             before = None
             history.clear()
-        snapshot = replace(snapshot, moves=moves_until(snapshot, before))
+        snapshot = replace(
+            snapshot, moves=moves_until(snapshot, before), rest=rest_until(snapshot, before)
+        )
         while history and snapshot.monotonic_ns - history[0].monotonic_ns > HISTORY_NS:
             history.popleft()
         history.append(snapshot)
@@ -225,7 +227,8 @@ class Sampler:
         found = diagnose(history)
         if not thorough and to_verify(found, self._health):
             # A finding that rests on an absence is reported once all of /proc has been searched.
-            snapshot = replace(self._read(thorough=True), moves=snapshot.moves)
+            read = self._read(thorough=True)
+            snapshot = replace(read, moves=snapshot.moves, rest=rest_until(read, snapshot))
             history[-1] = snapshot
             found = diagnose(history)
         self._health = found

@@ -51,6 +51,7 @@ class SleepProof:
         self._slept = False
         """Whether all slept from the scan before the last one to the last one."""
         self._given = 0
+        self._runs: dict[int, int] = {}
         self.forked_ns: int | None = None
         """As `Snapshot.forked_ns`."""
 
@@ -69,11 +70,16 @@ class SleepProof:
         """
         before, self._sleeps, now = self._sleeps, {}, frozenset(indices)
         wanted = sorted(pids)
+        runs, self._runs = self._runs, {}
         slept = before.keys() <= {*wanted}
         for at, pid in enumerate(wanted):
             stamp = sleep_stamp(pid) if at < MOST else None
             sleep = before.get(pid)
             slept = slept and sleep is not None and sleep.stamp == stamp
+            # One that runs now is counted once it sleeps.
+            ran = stamp is not None and pid in runs and (sleep is None or sleep.stamp != stamp)
+            if stamp is not None or pid in runs:
+                self._runs[pid] = runs.get(pid, 0) + ran
             if stamp is None:
                 continue
             if sleep is None or sleep.stamp != stamp:
@@ -105,6 +111,10 @@ class SleepProof:
         """Give all descriptors back."""
         if self._forks is not None:
             self._forks.close()
+
+    def runs(self, pid: int) -> int | None:
+        """In how many scans it had run since the one before; None: it was not seen asleep, or is not watched."""
+        return self._runs.get(pid)
 
     def slept_while_moved(self, pid: int) -> bool:
         """Whether it is proved of a process by the indices, up to now: it is looked at again."""

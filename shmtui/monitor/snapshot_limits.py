@@ -8,6 +8,7 @@ from shmtui.i18n import _
 from shmtui.monitor.counted_waits import with_counted_waits
 from shmtui.monitor.older_segments import unlinked_mappings
 from shmtui.monitor.open_segment import OpenSegment
+from shmtui.monitor.process_states import role_names
 from shmtui.monitor.snapshot_parts import threads_unread
 from shmtui.shm.control_format import control_name
 from shmtui.snapshot import Access, Snapshot
@@ -52,7 +53,7 @@ class SnapshotLimits:
                 ).format(name=self._name)
             )
         processes, counted = with_counted_waits(
-            snapshot.processes, table.waits_hidden, snapshot.semaphores
+            snapshot.processes, table.waits_hidden, snapshot.semaphores, role_names(segment.layout)
         )
         assumptions = [] if elsewhere is False else list(unseen.assumptions)
         if counted:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from shmtui.monitor.counted_rates import RateWindow
-from shmtui.monitor.process_states import worker_state
+from shmtui.monitor.process_states import role_names, worker_state
 from shmtui.monitor.tracked_process import TrackedProcess
 from shmtui.procfs.identity import alive, describe_exit
 from shmtui.procfs.process import ProcessStat
@@ -33,6 +33,7 @@ class WorkerProcesses:
 
     def __init__(self, layout: Layout | None) -> None:
         self._layout = layout
+        self._names = role_names(layout)
         self._workers: dict[int, _Worker] = {}
         self._libc = running_libc()
 
@@ -90,6 +91,7 @@ class WorkerProcesses:
             origin=Origin.WORKER,
             step=step_name(record.role, record.step),
             blocked_on=waited if blocked else None,
+            blocked_name=self._names.get(waited, "") if blocked and waited is not None else "",
             blocked_for=max(now_ns - record.blocked_since_ns, 0) // 1000 / 1e6 if blocked else None,
             waits=(waited,) if blocked and waited is not None else (),
             wakeable=True if blocked else None,

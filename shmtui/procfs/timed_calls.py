@@ -6,6 +6,7 @@ that, its wait channel tells a plain sleep.
 """
 
 import os
+import struct
 from collections.abc import Mapping
 from typing import Final
 
@@ -32,6 +33,11 @@ _SIGNALS_ALONE: Final[Mapping[str, frozenset[int]]] = {
     "aarch64": frozenset({133}),
 }
 """By machine: the calls that nothing ends but a signal: pause, rt_sigsuspend."""
+_SLEEPS: Final[Mapping[str, tuple[int, int]]] = {"x86_64": (35, 230), "aarch64": (101, 115)}
+"""By machine: nanosleep and clock_nanosleep."""
+_ABSOLUTE: Final = 1
+"""TIMER_ABSTIME (linux/timerfd.h)."""
+_TIMESPEC: Final = struct.Struct("=qq")
 _ASLEEP: Final = ("hrtimer_nanosleep", "do_nanosleep")
 """Wait channels of a plain sleep."""
 
@@ -70,6 +76,43 @@ def asleep_for_good(calls: Mapping[int, SystemCall | None] | None, on_segment: i
     if any(call is None or not call.waits or call.timeout for call in others):
         return False
     return sum(not call.private for call in others if call is not None) <= on_segment
+
+
+def sleep_length(pid: int, calls: Mapping[int, SystemCall | None]) -> float | None:
+    """Seconds of the longest sleep that a thread of ``pid`` has begun; None: none sleeps for a time from when it
+    began, or this user may not read how long.
+    """
+    machine = os.uname().machine
+    places = [
+        place
+        for call in calls.values()
+        if call is not None and (place := _length_at(call, machine)) is not None
+    ]
+    if not places:
+        return None
+    try:
+        memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        read = [os.pread(memory, _TIMESPEC.size, place) for place in places]
+    except (OSError, OverflowError):
+        return None
+    finally:
+        os.close(memory)
+    lengths = [_TIMESPEC.unpack(raw) for raw in read if len(raw) == _TIMESPEC.size]
+    return max((s + ns / 1e9 for s, ns in lengths if s >= 0 and 0 <= ns < 1e9), default=None)
+
+
+def _length_at(call: SystemCall, machine: str) -> int | None:
+    """Where a sleep has its length: nanosleep's first argument, clock_nanosleep's third where it is no time of
+    the clock.
+    """
+    plain, by_clock = _SLEEPS.get(machine, (-1, -1))
+    if call.number == plain:
+        return call.address
+    relative = call.number == by_clock and not call.operation & _ABSOLUTE
+    return call.rest[0] if relative and call.rest else None
 
 
 def _times_out(call: SystemCall) -> bool:

@@ -1,11 +1,13 @@
-"""One repair at a time: an exclusive lock on the segment's file (flock(2)).
+"""One repair of a segment at a time, whoever's it is.
 
-The lock is on the open file, so it ends with the process that holds it, however it ends. It is
-taken on a read-only descriptor, and changes nothing of the file.
+What is locked is the name of a socket (unix(7), abstract), not the segment's file: a program may use flock(2) on that as
+its own mutex, and would wait for as long as a repair watches it, or be repaired for what that wait does to it. The name
+ends with the process that holds it, however it ends, and leaves no file.
 """
 
-import fcntl
+import errno
 import os
+import socket
 from typing import Final, Self
 
 from shmtui.errors import ShmtuiError
@@ -23,29 +25,35 @@ NAMELESS_WAY: Final = N_("end its processes and start them anew")
 class SegmentLock:
     """Held for as long as the block lasts.
 
-    MissingSegmentError: there is no such segment. ShmtuiError: it has no file, another repair holds
-    it, or a program that locks its file.
+    MissingSegmentError: there is no such segment. ShmtuiError: it has no file, or another repair is at work.
     """
 
     def __init__(self, name: str, folder: str) -> None:
         if not has_name(name):
             raise ShmtuiError(f"{_(NAMELESS).format(name=name)}: {_(NAMELESS_WAY)}")
         self._fd = open_readonly(segment_path(name, folder))
+        """Kept open: its number is no other file's meanwhile."""
         self.identity = FileIdentity.of(os.fstat(self._fd))
         """The file that is locked."""
+        self._socket = socket.socket(socket.AF_UNIX)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._fd)
+            self._socket.bind(f"\0shmtui-repair-{self.identity.device:x}-{self.identity.inode:x}")
+        except OSError as error:
+            self._close()
+            if error.errno != errno.EADDRINUSE:
+                raise
             raise ShmtuiError(
                 _(
-                    "the file of {name} is locked by another repair, or by a program: wait until it "
-                    "is free, and look again"
+                    "another repair of {name} is at work: wait until it has ended, and look again"
                 ).format(name=name)
             ) from None
+
+    def _close(self) -> None:
+        self._socket.close()
+        os.close(self._fd)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        os.close(self._fd)
+        self._close()

@@ -126,7 +126,9 @@ def _sync(each: SyncObject) -> Json:
 def _process(process: Process, now_ns: int) -> Json:
     target, since, died = process.target_rate, process.since, process.died_ns
     return {
-        **_fields(process, "pid name role origin state step blocked_on blocked_for"),
+        **_fields(process, "pid name role origin state step blocked_on"),
+        "blocked_on_name": text(process.blocked_name) or process.blocked_on,
+        "blocked_for": process.blocked_for,
         "blocked_for_at_least": process.blocked_before,
         **_fields(process, "sleeps_on unexplained_words wakeable libc"),
         "target_rate": "max" if target is not None and math.isinf(target) else number(target),

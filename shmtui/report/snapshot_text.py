@@ -144,7 +144,7 @@ def heading(snapshot: Snapshot) -> str:
 def process_cells(process: Process) -> tuple[str, ...]:
     """A process's row."""
     target = process.target_rate
-    blocked = process.blocked_on or inert(", ".join(process.sleeps_on)) or "-"
+    blocked = inert(process.blocked_word) or inert(", ".join(process.sleeps_on)) or "-"
     if process.blocked_on and process.wakeable is False:
         blocked += " !"
     return (

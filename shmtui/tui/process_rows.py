@@ -152,7 +152,7 @@ def narrowed(snapshot: Snapshot, wanted: str, order: str, *, backwards: bool = F
             p.name,
             p.pid,
             word(p.state),
-            p.blocked_on,
+            p.blocked_word,
             *p.sleeps_on,
             p.user,
             p.step,

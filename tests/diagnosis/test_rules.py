@@ -4,11 +4,11 @@ import pytest
 from msgspec.structs import replace
 
 from shmtui.diagnosis.health import diagnose
-from shmtui.diagnosis.history import moves_until
+from shmtui.diagnosis.history import moves_until, rest_until
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource, SemaphoreState, Slot
-from shmtui.shm.sync_object import SyncObject
+from shmtui.shm.sync_object import Robustness, SyncObject
 from shmtui.snapshot import (
     EMPTY,
     Access,
@@ -313,6 +313,104 @@ def test_who_is_awake_may_look_for_a_permit_for_ever(role: Role, empty: int, *, 
     assert any("looks for it again and again (p9 (PID 9))" in u for u in health.undecided) is told
 
 
+def test_who_has_not_run_since_looks_for_nothing() -> None:
+    """Both sides of an empty ring sleep, and neither woke while it was watched: nobody looks again and again. Where
+    one did, or that is not known, it is open.
+    """
+
+    def after(runs: tuple[int | None, ...], **facts: object) -> list[str]:
+        idle = replace(peer(9, Role.UNKNOWN, None), goes_on=True)
+        ring = shown(0, 1, 5, 0, *(replace(idle, pid=n, **facts) for n in range(len(runs))))
+        seen = looks(ring, 4)
+        for at, ran in enumerate(runs):
+            last = replace(seen[-1].processes[at], runs=ran)
+            first = replace(last, runs=None if ran is None else 0)
+            seen = [_with(s, at, first) for s in seen[:-1]] + [_with(seen[-1], at, last)]
+        return list(diagnose(seen).undecided)
+
+    assert after((0, 0)) == []
+    for runs in ((0, 1), (None, 0)):
+        assert any("looks for it again and again" in u for u in after(runs))
+    assert after((0, 4), acted=(Role.PRODUCER,)) == []
+
+
+def _with(s: Snapshot, at: int, process: Process) -> Snapshot:
+    return replace(s, processes=(*s.processes[:at], process, *s.processes[at + 1 :]))
+
+
+@pytest.mark.parametrize(
+    ("acted", "sleeps_for", "way"),
+    [((), 30.0, "it sleeps for up to 30.0 s; watch it longer: --for 32"),
+     ((), 5.0, "it sleeps for up to 5.0 s; watch it longer: --for 12"),
+     ((), None, "watch it longer: --for 12"), ((Role.PRODUCER,), 30.0, "")],
+)  # fmt: skip
+def test_who_sleeps_may_be_the_one_that_posts(
+    acted: tuple[Role, ...], sleeps_for: float | None, way: str
+) -> None:
+    """A consumer waits, and another sleeps for a time: seen to put one item in, it is a slow producer; else the
+    longest that it may sleep tells how long to watch.
+    """
+    asleep = replace(peer(9, Role.UNKNOWN, None), goes_on=True, acted=acted, sleeps_for=sleeps_for)
+    health = diagnose(looks(shown(0, 1, 5, 0, peer(1, Role.CONSUMER, FULL), asleep), 4))
+    assert not health.findings
+    assert [line.endswith(way) for line in health.undecided] == ([True] if way else [])
+
+
+@pytest.mark.parametrize(("empty", "full"), [(2, 3), (0, 5)])
+@pytest.mark.parametrize("runs", [2, 3])
+def test_who_runs_again_and_again_beside_items_and_room(empty: int, full: int, runs: int) -> None:
+    """It may wait for more of them than there ever are; not where one side has a reason to wait."""
+    seen = looks(shown(0, 1, empty, full, peer(9, Role.CONSUMER, None)), 4)
+    seen = [_with(s, 0, replace(s.processes[0], runs=0)) for s in seen[:-1]] + [
+        _with(seen[-1], 0, replace(seen[-1].processes[0], runs=runs))
+    ]
+    told = any("ran again and again" in line for line in diagnose(seen).undecided)
+    assert told is (runs == 3 and empty > 0)
+
+
+@pytest.mark.parametrize("deficit", [1, 2])
+@pytest.mark.parametrize(
+    ("free_ns", "joined_ns", "lent_ns", "open_"),
+    [(1, 0, 0, False), (1, 1, 0, True), (1, 0, 2, True), (None, 9, 9, False), (1, None, None, False)],
+)  # fmt: skip
+def test_who_came_and_went_since_mutex_was_free_may_have_it(
+    deficit: int, free_ns: int | None, joined_ns: int | None, lent_ns: int | None, open_: bool
+) -> None:
+    """A viewer that keeps no mapping while it is inside: neither one that waits nor a dead one is named, but where a
+    death was seen.
+    """
+    crew = (peer(1, Role.PRODUCER, MUTEX), peer(2, Role.CONSUMER, FULL))
+    one = shown(0, 0, 5 - deficit, 0, *crew)
+    one = replace(one, mutex_free_ns=free_ns, joined_ns=joined_ns, lent_ns=lent_ns)
+    rest = rest_until(one, None)
+    assert rest.come_and_gone is open_
+    health = diagnose(looks(replace(one, rest=rest)))
+    assert bool(health.findings) is not open_
+    assert any("seen nowhere" in line for line in health.undecided) is open_
+    assert codes(diagnose(looks(killed_inside(replace(one, rest=rest)))))
+
+
+def test_what_moves_begins_a_new_rest() -> None:
+    """Who comes later than all stood still is no holder."""
+    crew = (peer(1, Role.PRODUCER, MUTEX), peer(2, Role.CONSUMER, FULL))
+    still = replace(shown(0, 0, 4, 0, *crew), mutex_free_ns=1, joined_ns=0)
+    before = replace(still, rest=rest_until(still, None))
+    later = replace(still, monotonic_ns=still.monotonic_ns + 9, joined_ns=5)
+    assert rest_until(later, before) == before.rest
+    assert rest_until(replace(later, out=3), before).come_and_gone
+
+
+@pytest.mark.parametrize(("goes_on", "seconds"), [(False, 4.0), (True, 12.0)])
+def test_a_holder_that_sleeps_for_a_time_is_given_more_of_it(goes_on: bool, seconds: float) -> None:
+    """It goes on by itself, as one with a long critical section."""
+    crew = (peer(1, Role.PRODUCER, MUTEX), replace(peer(9, Role.UNKNOWN, None), goes_on=goes_on))
+    one = shown(0, 0, 4, 0, *crew)
+    assert found(one, "stalled", seconds)
+    short = diagnose(looks(one, seconds - 2))
+    assert not short.findings
+    assert any("mutex was 0" in line for line in short.undecided)
+
+
 def test_who_waits_alone_is_not_ok_before_it_is_found() -> None:
     """Watched for less time than the finding takes, it is left open, and not called fine."""
     full = shown(0, 1, 0, 5, peer(1, Role.PRODUCER, EMPTY_))
@@ -609,6 +707,45 @@ def test_one_lock_and_no_permits() -> None:
     assert found(locked(waits), "dead-holder")
     assert not found(locked(waits, peer(2, Role.UNKNOWN, None)), "dead-holder", 6)
     assert not found(locked(), "dead-holder")
+
+
+@pytest.mark.parametrize(("value", "fine"), [(1, True), (0, False)])
+def test_one_pthread_lock_and_no_permits(value: int, *, fine: bool) -> None:
+    """Its lock is known: free now and then, it is judged; held all the while, it is open."""
+    lock = SyncObject("trava", "pthread_mutex_t", MUTEX, 0, value)
+    idle = replace(peer(2, Role.CONSUMER, None), goes_on=True)
+    one = replace(shown(0, 2, 0, 0, idle), semaphores={}, sync=(lock,))
+    health = diagnose(looks(one, 4))
+    assert (health.status is Status.OK) is fine
+    assert any("mutex was free in" in line for line in health.judged) is fine
+    assert any("mutex was 0 in" in line for line in health.undecided) is not fine
+
+
+@pytest.mark.parametrize("seconds", [0.4, 4.0])
+def test_a_dead_owners_lock_is_left_to_the_next_one(seconds: float) -> None:
+    """It is undecided once nobody has come for a while, not in between."""
+    dead = SyncObject("lock", "pthread_mutex_t", MUTEX, 0, 1, robustness=Robustness.OWNER_DIED)
+    mended = replace(dead, robustness=None)
+    one = replace(shown(0, 2, 0, 0, peer(2, Role.CONSUMER, None)), semaphores={}, sync=(mended,))
+    seen = [*looks(one, 4), *(replace(s, sync=(dead,)) for s in looks(_later(one), seconds))]
+    told = any("the owner of lock died" in line for line in diagnose(seen).undecided)
+    assert told is (seconds > 1)
+
+
+def _later(s: Snapshot) -> Snapshot:
+    return replace(s, monotonic_ns=s.monotonic_ns + 4_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("in_", "out", "told"),
+    [(23, 23, False), (9, 1, False), (1, 9, False), (23, 3, True), (3, 23, True)],
+)
+def test_counters_without_a_direction_fit_one_way_round(in_: int, out: int, *, told: bool) -> None:
+    """Where it is not known which index is ``in``, it is no misfit that the other way round would not be."""
+    one = shown(0, 0, 0, 0, peer(2, Role.UNKNOWN, None))
+    layout = replace(one.layout, lock_free=True, disputed=True, slots=8, index_size=4)
+    one = replace(one, in_=in_, out=out, occupancy=None, semaphores={}, layout=layout, steady=True)
+    assert any("fit no ring" in line for line in diagnose(looks(one, 4)).undecided) is told
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A segment of locks without a ring: its locks are shown and judged, and the rest is bytes."""
 
+import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,12 @@ from shmtui.layouts.compiler import compile_types
 from shmtui.layouts.locks_layout import locks_layout
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.discovery import Surveyor
+from shmtui.monitor.sampler import Sampler
 from shmtui.shm.layout import Layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.segment_info import LayoutSource
+from shmtui.tui.draw.process_columns import BLOCKED
+from shmtui.tui.glyphs import UNICODE
 from tests.layouts.test_struct_sources import Start, header_of, resolved, start
 from tests.program import run_shmtui, stat_json
 from tests.waiting import poll
@@ -44,6 +49,35 @@ USED = "#include <sys/prctl.h>\n#include <sys/wait.h>\n"
 
 def words(start: str) -> dict[str, str]:
     return {"type": "State", "start": start}
+
+
+RING = """\
+#include <semaphore.h>
+typedef struct { int vetor[6]; int entrada, saida; sem_t trava; } Fila;
+"""
+HELD = """
+    sem_init(&b->trava, 1, 0);
+    if (!fork()) { prctl(PR_SET_PDEATHSIG, 9); sem_wait(&b->trava); pause(); }
+"""
+
+
+def test_a_wait_by_the_programs_own_name(start: Start) -> None:
+    """Whoever waits for the lock is blocked on it by its member's name, in text, JSON and on the screen; JSON has the
+    role beside it.
+    """
+    program = start(USED + RING, {"type": "Fila", "start": HELD}, "-g")
+
+    def blocked() -> list[tuple[str, str]]:
+        seen = stat_json(program.name)["processes"]
+        return [(p["blocked_on"], p["blocked_on_name"]) for p in seen if p["blocked_on"]]
+
+    assert poll(blocked, "it waits") == [("mutex", "trava")]
+    text = run_shmtui("stat", program.name).stdout
+    assert "mutex=trava 0 (1 waiting)" in text
+    assert re.search("blocked +trava ", text)
+    with contextlib.closing(Sampler(program.name)) as sampler:
+        waiting = [p for p in sampler.sample().processes if p.blocked_on]
+    assert BLOCKED.cell(waiting[0], UNICODE).text.startswith("trava")
 
 
 def test_by_debug_information(start: Start) -> None:

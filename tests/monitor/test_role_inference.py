@@ -58,6 +58,8 @@ def test_a_role_takes_several_moves_of_one_index() -> None:
     learned = [inference.add(sample({1: n}, n, 0), roles) for n in range(ENOUGH + 1)]
     assert learned == [{}] * ENOUGH + [{1: Role.PRODUCER}]
 
+    assert inference.acted(1) == (Role.PRODUCER,)
+
     both = RoleInference()
     assert not any(both.add(sample({1: n}, n, n), roles) for n in range(9))
 

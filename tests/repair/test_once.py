@@ -1,5 +1,6 @@
 """A repair is done once, as a whole, and can be put back; whatever happens meanwhile."""
 
+import fcntl
 import os
 import random
 import signal
@@ -65,10 +66,20 @@ def test_a_second_repair_says_so(stuck: StuckRing) -> None:
         for arguments in (("--yes",), ("--undo",)):
             done = run_shmtui("repair", stuck.name, *SLOTS, *arguments)
             assert (done.returncode, done.stdout) == (2, "")
-            assert "locked by another repair, or by a program" in done.stderr
+            assert f"another repair of {stuck.name} is at work" in done.stderr
             assert done.stderr.count("\n") == 1
         assert run_shmtui("repair", stuck.name, *DEAD).returncode == 1
     assert stuck.words() == before
+
+
+def test_a_programs_own_lock_on_the_file_is_its_own(stuck: StuckRing) -> None:
+    """While a repair is at work, flock(2) on the segment's file neither waits for it nor keeps it away."""
+    with SegmentLock(stuck.name, SHM_DIR), stuck.path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with stuck.path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with SegmentLock(stuck.name, SHM_DIR):
+            pass
 
 
 def test_two_repairs_of_one_plan(stuck: StuckRing) -> None:

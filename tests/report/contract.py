@@ -24,7 +24,7 @@ _LAYOUT = {
 }  # fmt: skip
 _PROCESS = {
     "pid": int, "name": str, "role": str, "state": str, "step": (str, NONE),
-    "blocked_on": (str, NONE), "wakeable": (bool, NONE), "target_rate": (*NUMBER, str, NONE),
+    "blocked_on": (str, NONE), "blocked_on_name": (str, NONE), "wakeable": (bool, NONE), "target_rate": (*NUMBER, str, NONE),
     "rate": (*NUMBER, NONE), "items": (int, NONE), "access": str, "besides": list,
     "bits": (int, NONE), "stores": list, "died_s_ago": (*NUMBER, NONE),
 }  # fmt: skip

@@ -161,6 +161,11 @@ static void give_way(int n) { for (join();; usleep(30000)) { if (sem_trywait(&b-
 static void gives_way(void) { spawn("consumer", consume_any, 5); until_asleep(&b->full, 1); spawn("left", give_way, 0); spawn("right", give_way, 0); }
 /* The producer went on to a new segment of the name, which lives beside the old one; and both have their peers. */
 static void two_generations(void) { spawn("consumer", consume_any, 50); until_asleep(&b->full, 1); spawn("producer", anew, 0); until_replaced(); spawn("consumer", consume_any, 50); }
+/* Each waits for more than there ever is, by looking again and again: for a batch of four free slots, or of five items. */
+static int held(sem_t *s) { int value; sem_getvalue(s, &value); return value; }
+static void put_four(int n) { for (join();; usleep(20000)) { take(&b->mutex); if (held(&b->empty) >= 4) for (n = 4; n--;) { take(&b->empty); insert(0); give(&b->full); } give(&b->mutex); } }
+static void get_five(int n) { for (join();; usleep(20000)) { take(&b->mutex); if (held(&b->full) >= 5) for (n = 5; n--;) { take(&b->full); extract(); give(&b->empty); } give(&b->mutex); } }
+static void two_batches(void) { spawn("producer", put_four, 0); spawn("consumer", get_five, 0); while (held(&b->full) < 4) usleep(1000); }
 
 #define MODE(mode) {#mode, mode}
 static const struct { const char *name; void (*run)(void); } MODES[] = {
@@ -173,7 +178,7 @@ static const struct { const char *name; void (*run)(void); } MODES[] = {
     MODE(never_waits_for_items), MODE(never_waits_for_room), MODE(indices_stand_still), MODE(one_index_stands_still),
     MODE(two_may_enter), MODE(one_item_more), MODE(second_initialises), MODE(initialised_in_flight), MODE(shrunk),
     MODE(consumer_copied), MODE(spins_on_memory), MODE(two_generations),
-    MODE(waits_in_turns), MODE(lock_goes_round), MODE(looked_at), MODE(gives_way),
+    MODE(waits_in_turns), MODE(lock_goes_round), MODE(looked_at), MODE(gives_way), MODE(two_batches),
 };
 
 int main(int argc, char **argv) {

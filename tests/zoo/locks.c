@@ -165,6 +165,11 @@ static void put_in_turns(int number) {
     }
 }
 static void full_alone(void) { spawn("producer", put_in_turns, 0); while (*(volatile int *)&q->count < N) usleep(1000); }
+/* The count says one item less than the indices; and each side waits for a count that never comes. */
+static void put_if(int most) { for (join();; usleep(20000)) { lock(); if (q->count < most) insert(0); check(pthread_mutex_unlock(&q->lock)); } }
+static void get_if(int least) { for (join();; usleep(20000)) { lock(); if (q->count > least) extract(); check(pthread_mutex_unlock(&q->lock)); } }
+static void count_out_of_step(void) { q->in = 1; spawn("producer", put_if, N); spawn("consumer", get_if, 0); }
+static void two_counts(void) { spawn("producer", put_if, 3); spawn("consumer", get_if, 3); while (*(volatile int *)&q->count < 3) usleep(1000); }
 
 /* Deadlocks of a thread with itself, and of two in opposite order over two locks. */
 static void lock_anew(int number) { join(); put(0, 0); lock(); pthread_mutex_lock(&q->lock); }
@@ -192,7 +197,8 @@ static const struct { const char *name; void (*run)(void); int robust, type; } M
     MODE(signal_lost, 0, PTHREAD_MUTEX_NORMAL), MODE(signal_wrong, 0, PTHREAD_MUTEX_NORMAL),
     MODE(locks_twice, 0, PTHREAD_MUTEX_NORMAL), MODE(locks_twice_waited, 0, PTHREAD_MUTEX_NORMAL),
     MODE(joins_inside, 0, PTHREAD_MUTEX_NORMAL), MODE(opposite_orders, 0, PTHREAD_MUTEX_NORMAL),
-    MODE(full_alone, 0, PTHREAD_MUTEX_NORMAL),
+    MODE(full_alone, 0, PTHREAD_MUTEX_NORMAL), MODE(count_out_of_step, 0, PTHREAD_MUTEX_NORMAL),
+    MODE(two_counts, 0, PTHREAD_MUTEX_NORMAL),
 };
 
 int main(int argc, char **argv) {

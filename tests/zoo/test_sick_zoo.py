@@ -345,7 +345,7 @@ ILLS: Final = (
     "handler_locks", "ignores_timeout", "ignores_interruption", "never_waits_for_items", "never_waits_for_room",
     "indices_stand_still", "one_index_stands_still", "two_may_enter", "one_item_more", "second_initialises",
     "initialised_in_flight", "shrunk", "consumer_copied", "spins_on_memory", "two_generations", "waits_in_turns",
-    "lock_goes_round", "looked_at", "gives_way",
+    "lock_goes_round", "looked_at", "gives_way", "two_batches",
 )  # fmt: skip
 
 
@@ -439,6 +439,26 @@ def test_a_thread_that_waits_for_its_own_lock(
             finding = poll(found, "it is found")
             assert any(text in line for line in (finding.claim, *finding.evidence))
             assert finding.certainty is Certainty.LIKELY
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        Path(segment_path(name)).unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "text"),
+    {
+        "two_counts": "ran again and again meanwhile: if it looks for more items",
+        "count_out_of_step": "the count of items did not fit in and out in",
+    }.items(),
+)
+def test_counts_that_keep_a_ring_still(tmp_path: Path, name: str, mode: str, text: str) -> None:
+    """Both sides look again and again, for a number of items that never comes, or by a count that is wrong."""
+    program = Compiler(tmp_path).program(Path(__file__).with_name("locks.c"), "-g")
+    process = started(program, Animal("locks", mode), name)
+    try:
+        with contextlib.closing(Sampler(name)) as sampler:
+            poll(lambda: any(text in each for each in sampler.sample().health.undecided), text)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()

@@ -8,7 +8,7 @@ item is what nearly every program does, and so what rests on it is likely at mos
 from collections.abc import Iterator
 from typing import Final
 
-from shmtui.diagnosis.history import History, living, vanished
+from shmtui.diagnosis.history import History, living, lock_taken, vanished
 from shmtui.diagnosis.holders import unaccounted_threads
 from shmtui.diagnosis.wording import names, seconds
 from shmtui.i18n import _
@@ -16,7 +16,7 @@ from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.sync_object import SyncKind, SyncObject
 from shmtui.snapshot import Certainty, Finding, Process, Snapshot, Status
 
-UNSIGNALLED_NS: Final = 3_000_000_000
+UNSIGNALLED_NS: Final = 2_500_000_000
 """How long nothing may have moved before a waiter is said to have missed its signal."""
 _ATTRIBUTES: Final = {
     str(SyncKind.MUTEX): ("pthread_mutexattr_setpshared", "pthread_mutex_init"),
@@ -36,12 +36,6 @@ def by_conditions(s: Snapshot) -> bool:
 def lock_of(s: Snapshot) -> SyncObject | None:
     """The mutex of such a ring."""
     return next((each for each in s.sync if each.role is SemaphoreRole.MUTEX), None)
-
-
-def lock_taken(s: Snapshot) -> bool:
-    """Whether that mutex is held."""
-    lock = lock_of(s)
-    return lock is not None and lock.value == 0
 
 
 def waiters_of(s: Snapshot) -> dict[str, list[Process]]:

@@ -33,6 +33,8 @@ from shmtui.snapshot import Certainty, Finding, Origin, Process, Snapshot, Statu
 
 STALLED_NS: Final = 3_000_000_000
 """How long a process that may be in the critical section may keep others waiting for it."""
+GOES_ON_NS: Final = 10_000_000_000
+"""The same for one that runs, or sleeps for a time: it goes on by itself."""
 KEPT_NS: Final = 1_500_000_000
 """The same for a worker whose record says that it is there: it has nothing long to do there."""
 
@@ -71,18 +73,32 @@ def held_mutex(history: History) -> Iterator[Finding]:
     elif holders:
         recorded = [p for p in holders if p.origin is Origin.WORKER and p.step in HOLDS_MUTEX]
         if unmoved >= (KEPT_NS if recorded else STALLED_NS) and waiting:
-            signs = () if recorded else tuple(_signs_of_death(held, holders))
-            if signs and held.explained_by_wrong_order:
-                yield inferred_wrong_order(held, holders)
-            elif signs:
-                yield _seems_dead(held, holders, signs)
-            else:
-                yield _kept(held, holders, recorded)
+            yield from _by_holders(held, holders, recorded)
+    elif now.rest.come_and_gone and not _deaths_seen(history):
+        return  # Who has it may be nowhere to be seen.
     elif held.explained_by_wrong_order:
         yield inferred_wrong_order(held)
     elif not (now.elsewhere or hidden_alone(now)) and (waiting or _missing(history, deficit)):
         # Somebody who is seen nowhere and has the file open for writing may hold it.
         yield _without_holder(held)
+
+
+def _by_holders(
+    held: HeldMutex, holders: list[Process], recorded: list[Process]
+) -> Iterator[Finding]:
+    """What is likely where some of the living may hold mutex."""
+    signs = () if recorded else tuple(_signs_of_death(held, holders))
+    if signs and held.explained_by_wrong_order:
+        yield inferred_wrong_order(held, holders)
+    elif signs:
+        yield _seems_dead(held, holders, signs)
+    elif recorded or held.history.unmoved_ns() >= GOES_ON_NS or not any(p.goes_on for p in holders):
+        yield _kept(held, holders, recorded)
+
+
+def _deaths_seen(history: History) -> bool:
+    """Whether one that used the segment was seen to end."""
+    return any(not p.alive for p in history.now.processes)
 
 
 def hidden_alone(snapshot: Snapshot) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 from shmtui.diagnosis.history import History, living, vanished
 from shmtui.diagnosis.wording import names, seconds, target
 from shmtui.i18n import _
+from shmtui.shm.layout import counted_on
 from shmtui.shm.protocol import Role
 from shmtui.snapshot import Process, ProcessState, Snapshot, word
 
@@ -43,7 +44,7 @@ def undecided(history: History, way_on: str, at_rest_ns: int) -> Iterator[str]:
     """
     now, slots = history.now, history.now.layout.slots
     known = (s for s in history.steady if None not in {s.in_, s.out})
-    unfit = [s for s in known if s.occupancy is None and not possible_items(s)]
+    unfit = [s for s in known if s.occupancy is None and not possible_items(s) and not _fits(s)]
     if unfit:
         yield _(
             "{in_} {written:,} and {out} {read:,} fit no ring of {slots:,} slots: its producer goes on over "
@@ -62,6 +63,15 @@ def undecided(history: History, way_on: str, at_rest_ns: int) -> Iterator[str]:
         yield _("{index} did not move, and the other one did; {way}").format(
             index=still, way=way_on
         )
+
+
+def _fits(s: Snapshot) -> bool:
+    """Whether the indices are counters of a ring one way round, where it is not known which."""
+    if not s.layout.disputed or s.in_ is None or s.out is None:
+        return False
+    ways = ((s.in_, s.out), (s.out, s.in_))
+    slots, size = s.layout.slots, s.layout.index_size
+    return any(counted_on(slots, *way, None, None, size) is not None for way in ways)
 
 
 def _below_the_slots(now: Snapshot) -> Iterator[str]:

@@ -18,7 +18,7 @@ the queue."""
 STARVED_ITEMS: Final = 50
 KEPT_NS: Final = 2_500_000_000
 """How long a lock whose state is unknown may be held while others wait for it."""
-ALONE_NS: Final = 3_000_000_000
+ALONE_NS: Final = 2_500_000_000
 """How long nothing may have moved before those that wait are said to be left alone."""
 FLOWING_NS: Final = 2_000_000_000
 """The others have to have moved items within this time: else none of them gets any."""

@@ -57,13 +57,13 @@ def _cause(process: Process, glyphs: Glyphs, *, long: bool) -> Span:
     text, style = _blocked(process, glyphs, _LONG)
     if not long:
         stuck = f" {glyphs.severities[Severity.BAD]}" if process.wakeable is False else ""
-        text, style = f"{process.blocked_on}{stuck}", "bad"
+        text, style = f"{glyphs.inert(process.blocked_word)}{stuck}", "bad"
     return Span(f"{glyphs.states[process.state]} {text}", style)
 
 
 def _blocked(process: Process, glyphs: Glyphs, stuck: str) -> Span:
     """The semaphore, and for how long; or, by the pattern ``stuck``, that nobody can wake it."""
-    on = process.blocked_on
+    on, word_ = process.blocked_on, glyphs.inert(process.blocked_word)
     if on is None and process.sleeps_on:
         waited = waited_for(process, glyphs)
         return Span(f"{_elsewhere(process, glyphs)} {waited}".rstrip(), "accent")
@@ -75,8 +75,8 @@ def _blocked(process: Process, glyphs: Glyphs, stuck: str) -> Span:
             "stuck": _("stuck"),
             "long": _("can't wake"),
         }
-        return Span(stuck.format(on=on, **words), "bad")
-    return Span(f"{on} {waited_for(process, glyphs)}".rstrip(), SEMAPHORE_STYLES[on])
+        return Span(stuck.format(on=word_, **words), "bad")
+    return Span(f"{word_} {waited_for(process, glyphs)}".rstrip(), SEMAPHORE_STYLES[on])
 
 
 def waited_for(process: Process, glyphs: Glyphs) -> str:

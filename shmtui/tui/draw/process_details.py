@@ -102,7 +102,7 @@ def _part(process: Process, glyphs: Glyphs) -> Iterator[tuple[str, str]]:
         text = _("{state} on {semaphore} for {time}") if waited else _("{state} on {semaphore}")
         state = text.format(
             state=state,
-            semaphore=process.blocked_on or ", ".join(process.sleeps_on),
+            semaphore=process.blocked_word or ", ".join(process.sleeps_on),
             time=waited,
         )
     yield _("state"), state
