@@ -130,10 +130,10 @@ class Repairer:
     def carry_out(self, agreed: Plan) -> Report | Refusal:
         """Do what was agreed, if it is still what is needed. A refusal has changed no byte.
 
-        ShmtuiError: another repair is at work, the guard does not run, the file cannot be written,
-        another file has the name by now, or what would be changed cannot be kept.
+        ShmtuiError: another repair is at work, the file is locked, the guard does not run, the file cannot be
+        written, another file has the name by now, or what would be changed cannot be kept.
         """
-        with self.alone():
+        with self.alone() as lock:
             with self._observed(self._options) as observed:
                 layout, source = observed.sampler.layout, observed.sampler.source
                 if layout is None:
@@ -147,7 +147,7 @@ class Repairer:
                 # The repair changes the bytes that the layout was inferred from: it is kept.
                 options = LayoutOptions(layout=layout_option(layout))
             with ResumeGuard() as guard:
-                return self._attempt(options, agreed, guard)
+                return self._attempt(options, agreed, guard, lock)
 
     def undo(self) -> Undone | Refusal:
         """Put back what the last repair of this segment wrote. A refusal has changed no byte.
@@ -162,6 +162,7 @@ class Repairer:
                 )
             with (
                 self._observed(self._options) as observed,
+                lock.of_file(),
                 ResumeGuard() as guard,
                 ProcessStopper(guard) as stopper,
             ):
@@ -190,7 +191,7 @@ class Repairer:
         return observed.stands_still()
 
     def _attempt(
-        self, options: LayoutOptions, agreed: Plan, guard: ResumeGuard
+        self, options: LayoutOptions, agreed: Plan, guard: ResumeGuard, lock: SegmentLock
     ) -> Report | Refusal:
         """Stop the participants again and again, until all of them are at a known place."""
         refusal = Refusal(
@@ -198,7 +199,11 @@ class Repairer:
         )
         self._progress(stopping(len(agreed.participants)))
         for _attempt in range(TRIES):
-            with self._observed(options) as observed, ProcessStopper(guard) as stopper:
+            with (
+                self._observed(options) as observed,
+                lock.of_file(),
+                ProcessStopper(guard) as stopper,
+            ):
                 done = self._try(observed, agreed, stopper)
             if not isinstance(done, Refusal):
                 plan, kept, watch = done

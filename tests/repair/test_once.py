@@ -73,13 +73,25 @@ def test_a_second_repair_says_so(stuck: StuckRing) -> None:
 
 
 def test_a_programs_own_lock_on_the_file_is_its_own(stuck: StuckRing) -> None:
-    """While a repair is at work, flock(2) on the segment's file neither waits for it nor keeps it away."""
+    """While a repair watches, flock(2) on the segment's file neither waits for it nor keeps it away."""
     with SegmentLock(stuck.name, SHM_DIR), stuck.path.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with stuck.path.open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with SegmentLock(stuck.name, SHM_DIR):
             pass
+
+
+def test_who_holds_the_file_is_not_written_over(stuck: StuckRing) -> None:
+    """A repair in another container has the file locked while it writes; and nobody waits for the other."""
+    before = stuck.words()
+    with stuck.path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = run_shmtui("repair", stuck.name, *DEAD, "--yes")
+        assert (done.returncode, stuck.words()) == (2, before)
+        assert done.stderr.splitlines()[-1].endswith("wait until it is free, and look again")
+    run_shmtui("repair", stuck.name, *DEAD, "--yes")
+    assert stuck.words() != before
 
 
 def test_two_repairs_of_one_plan(stuck: StuckRing) -> None:
