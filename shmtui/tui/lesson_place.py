@@ -52,7 +52,11 @@ class LessonPlace:
 
     def columns_beside(self, maximised: str | None) -> int:
         """Columns that it takes beside the panels; none beside one that is maximised."""
-        return panel_layout.lesson_width(self._size.width) if self.open and maximised is None else 0
+        return (
+            panel_layout.lesson_width(self._screen_size.width)
+            if self.open and maximised is None
+            else 0
+        )
 
     def rows_above(self) -> int:
         """Rows of it above the panels: while a dialog is open, or once something was done."""
@@ -70,18 +74,18 @@ class LessonPlace:
             if self._first is None:
                 self._first = self._panel.first
             # At each frame: before it has its new size it takes another line for its last one.
-            self._panel.first = self._panel.pressing(self._size.width)[0]
+            self._panel.first = self._panel.pressing(self._screen_size.width)[0]
         elif self._first is not None:
             self._panel.first, self._first = self._first, None
 
     @property
-    def _size(self) -> "Size":
+    def _screen_size(self) -> "Size":
         return self._screen.app.size
 
     @property
     def _has_no_side(self) -> bool:
         """Whether it is open, and there is no room for it beside the panels."""
-        return self.open and not panel_layout.lesson_width(self._size.width)
+        return self.open and not panel_layout.lesson_width(self._screen_size.width)
 
     @property
     def _dialog_open(self) -> bool:
@@ -93,4 +97,6 @@ class LessonPlace:
         """Rows that it keeps above a dialog, where there is no room beside: for what to press."""
         if self._panel is None:
             return 0
-        return min(self._panel.pressing(self._size.width)[1] + 2, self._size.height // 3)
+        return min(
+            self._panel.pressing(self._screen_size.width)[1] + 2, self._screen_size.height // 3
+        )

@@ -139,17 +139,6 @@ async def test_a_group_row_stands_for_its_living_members(make_buffer: MakeBuffer
             assert "killed by SIGKILL" in panel_text(run.app, "processes")
 
 
-async def test_enter_on_a_group_goes_to_its_first_process(make_buffer: MakeBuffer) -> None:
-    """There it opens the process."""
-    with running(make_buffer(), [PRODUCER, PRODUCER]) as run:
-        async with run.app.run_test(size=(80, 24)) as pilot:
-            await run.until(run.supervisor.pids[1], working)
-            await pilot.press("home", "enter")
-            assert chosen(run) == run.supervisor.pids[0]
-            await pilot.press("enter")
-            assert f"PID {run.supervisor.pids[0]}" in await shows(run.app, "Threads")
-
-
 async def test_s_steps_the_chosen_one_and_space_lets_it_go(make_buffer: MakeBuffer) -> None:
     """A step at a time; and where it is blocked in its step, that is said."""
     with running(make_buffer(1), [PRODUCER], rate=math.inf) as run:

@@ -77,13 +77,13 @@ async def test_an_audit_is_shown_once() -> None:
 
 
 async def test_enter_opens_a_process_in_full() -> None:
-    """On a group it does nothing."""
+    """On a group it goes to its first process."""
     app = drawing()
     async with app.run_test(size=(120, 40)) as pilot:
         draw(app, snapshot(processes=(process(os.getpid(), Role.PRODUCER),)))
         await pilot.press("enter")
         assert not isinstance(app.screen, DetailScreen)
-        await pilot.press("down", "enter")
+        await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, DetailScreen)
         assert f"PID {os.getpid()}" in screen_text(app)

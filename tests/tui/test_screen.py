@@ -194,6 +194,20 @@ async def test_a_panel_that_grows_is_painted_anew() -> None:
         assert sum("map it" in row or "maps it" in row for row in screen) == 1
 
 
+async def test_a_panel_that_has_become_lower_is_closed_at_once() -> None:
+    """It may be painted for its new size before it hears of that: no row of the old one is its last."""
+    app = drawing()
+    async with app.run_test(size=(80, 24)) as pilot:
+        draw(app, snapshot())
+        await pilot.pause()
+        panel = app.main.ring
+        top, *rows = panel._rows
+        panel._rows = [top, top, *rows]
+        panel._strips.clear()
+        *_others, last = panel.render_lines(Region(0, 0, *panel.size))
+        assert last.text.startswith("╰")
+
+
 async def test_rows_are_chosen_by_key_and_click() -> None:
     """The cursor follows its PID while others come and go."""
     app = drawing()

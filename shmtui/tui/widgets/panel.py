@@ -189,6 +189,10 @@ class Panel(Widget):
         Textual calls this for every panel when one row changed anywhere. Its own method adds
         borders, padding and opacity, which no panel has, and costs as much as the rest of a frame.
         """
+        if len(self._rows) > self.outer_size.height:
+            # It has become lower, and is painted before its Resize comes: the frame has to close.
+            self._strips.clear()
+            self._compose_rows()
         strips = [self._strip(y) for y in crop.line_range]
         if crop.x or crop.width != self._width:
             strips = [strip.crop(crop.x, crop.right) for strip in strips]
