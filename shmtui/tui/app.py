@@ -78,6 +78,8 @@ class DashboardApp(App[int], inherit_bindings=False):
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "shmtui"
     ENABLE_COMMAND_PALETTE = True
+    ALLOW_SELECT = False
+    """No text is marked by the mouse: Textual raises where what is clicked has just been closed."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key.keys, key.action, key.help, show=False, priority=True)
         for key in KEYS

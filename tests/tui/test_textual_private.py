@@ -20,16 +20,18 @@ from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.command import CommandPalette
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import MouseDown
 from textual.geometry import Region
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Input
 
 import shmtui.tui
 from shmtui.tui import textual_private
 from shmtui.tui.screens.graph import GraphScreen
 from shmtui.tui.widgets.moving_panels import TextPanel
 from tests.conftest import MakeBuffer
-from tests.tui.dashboards import running
+from tests.tui.dashboards import drawing, running
 from tests.waiting import until
 
 ROOM = Path(shmtui.tui.__file__).parent
@@ -173,3 +175,18 @@ async def test_what_is_closed_is_let_go(make_buffer: MakeBuffer) -> None:
             for _time in range(3):
                 after = await held()
             assert after <= before
+
+
+async def test_a_click_on_what_has_just_been_closed() -> None:
+    """It is still where it was painted, and has no parent any more."""
+    app = drawing()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.press("ctrl+p")
+        await until(lambda: isinstance(app.screen, CommandPalette), "it is open")
+        typed = app.screen.query_one(Input)
+        await until(lambda: typed.region.width > 0, "it is painted")
+        x, y = typed.region.offset
+        await typed.remove()
+        assert app.screen.get_widget_at(x, y)[0].parent is None
+        mouse = MouseDown(None, x, y, 0, 0, 1, shift=False, meta=False, ctrl=False)
+        app.screen._forward_event(mouse)
