@@ -115,7 +115,9 @@ def _findings(history: History) -> list[Finding]:
     if history.now.layout.lock_free:
         return by(LOCK_FREE_RULES)
     unfit = by(LAYOUT_RULES)
-    return unfit + by(RAW_RULES) if unfit else by(RULES)
+    # What a word of its own stands for in the ring is not known either.
+    strange = unfit or files.by_words_beside(history)
+    return unfit + by(RAW_RULES) if strange else by(RULES)
 
 
 def to_verify(found: Health, reported: Health) -> bool:
