@@ -28,6 +28,7 @@ from shmtui.diagnosis.rules import (
 )
 from shmtui.diagnosis.undecided import undecided
 from shmtui.i18n import _, ngettext
+from shmtui.procfs.target import has_name
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource
 from shmtui.snapshot import Certainty, Finding, Health, Snapshot, Status
@@ -138,7 +139,8 @@ def _at_most_likely(finding: Finding, reasons: tuple[str, ...]) -> Finding:
 def judged(history: History) -> Iterator[str]:
     """What the samples showed to be right, a clause each."""
     now, count = history.now, len(history.snapshots)
-    yield _("the file has its name and its size")
+    named = has_name(now.segment.name)
+    yield _("the file has its name and its size") if named else _("it has its size")
     if now.alone is not None and now.alone.value is not None:
         yield _("its value is {value:,}, and {count} wait").format(
             value=now.alone.value, count=now.alone.waiters or _("none")
