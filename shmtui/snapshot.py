@@ -111,6 +111,9 @@ class Process(msgspec.Struct, frozen=True):
     """Whether one of those sleeps has a timeout."""
     unexplained_words: tuple[int, ...] = ()
     """Bytes of the segment that its threads sleep on and the layout knows no sync object at."""
+    own_words: bool = False
+    """Whether it waits for each of these as glibc's semaphores and conditions never do: as a C++ counting_semaphore
+    or atomic does, or a futex of the program's own; and a pthread_mutex_t."""
     wakeable: bool | None = None
     """False: it sleeps on a process-private futex; None: it is not blocked, or unknown."""
     target_rate: float | None = None

@@ -147,7 +147,8 @@ def in_vain(history: History) -> Iterator[str]:
     runs = runs_at_rest(history)
     restless = [p for p in crew if (runs.get(p.pid) or 0) >= _AGAIN]
     sides = {Role.PRODUCER, Role.CONSUMER}
-    if restless and not any(p.goes_on and p.role in sides and p not in restless for p in crew):
+    slow = (p for p in crew if p not in restless and (p.goes_on or p.origin is Origin.WORKER))
+    if restless and not any({p.role, *p.acted} & sides for p in slow):
         yield _(
             "no item was seen to move, and {who} ran again and again meanwhile: if it looks for more items or more "
             "room than there ever are, that never ends; {way}"

@@ -28,6 +28,7 @@ from shmtui.diagnosis.rules import (
 )
 from shmtui.diagnosis.undecided import undecided
 from shmtui.i18n import _, ngettext
+from shmtui.procfs.target import has_name
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource
 from shmtui.snapshot import Certainty, Finding, Health, Snapshot, Status
@@ -115,7 +116,9 @@ def _findings(history: History) -> list[Finding]:
     if history.now.layout.lock_free:
         return by(LOCK_FREE_RULES)
     unfit = by(LAYOUT_RULES)
-    return unfit + by(RAW_RULES) if unfit else by(RULES)
+    # What a word of its own stands for in the ring is not known either.
+    strange = unfit or files.by_words_beside(history)
+    return unfit + by(RAW_RULES) if strange else by(RULES)
 
 
 def to_verify(found: Health, reported: Health) -> bool:
@@ -136,7 +139,8 @@ def _at_most_likely(finding: Finding, reasons: tuple[str, ...]) -> Finding:
 def judged(history: History) -> Iterator[str]:
     """What the samples showed to be right, a clause each."""
     now, count = history.now, len(history.snapshots)
-    yield _("the file has its name and its size")
+    named = has_name(now.segment.name)
+    yield _("the file has its name and its size") if named else _("it has its size")
     if now.alone is not None and now.alone.value is not None:
         yield _("its value is {value:,}, and {count} wait").format(
             value=now.alone.value, count=now.alone.waiters or _("none")

@@ -22,6 +22,7 @@ from shmtui.diagnosis.at_rest import (
 from shmtui.diagnosis.history import AT_REST_NS, SETTLED_NS, History, deficit_of, living, lock_taken
 from shmtui.diagnosis.left_waiting import ceased, left_behind, left_beside, left_to_mend
 from shmtui.diagnosis.rules import conditions, lock_free
+from shmtui.diagnosis.rules.files import by_words_beside
 from shmtui.diagnosis.rules.indices import FIT_SAMPLES, standing_still, unfitting_samples
 from shmtui.diagnosis.rules.initialisation import by_own_futex
 from shmtui.diagnosis.rules.permits import no_semaphore
@@ -49,6 +50,17 @@ def undecided(history: History) -> Iterator[str]:
         return
     if now.layout.disputed:
         yield from now.layout.assumptions
+    if strangers := by_words_beside(history):
+        yield _(
+            "{who} waits by a futex of its own, on byte {bytes}, where its types have nothing to wait on: how that word is "
+            "given back is not known, and so nothing of the ring is judged"
+        ).format(
+            who=names(strangers),
+            bytes=", ".join(
+                str(at) for at in sorted({a for p in strangers for a in p.unexplained_words})
+            ),
+        )
+        return
     if strangers := by_own_futex(now):
         yield _(
             "waiting as no sem_wait does, on a word that is private to a process: {who}; these are no sem_t, "

@@ -28,6 +28,11 @@ def repair_remedy(history: History, consent: str = "--yes") -> str:
         )
     if not has_name(history.now.segment.name):
         return _("memory without a name is not repaired: end the programs, and start them again")
+    if history.now.layout.disputed:
+        return _(
+            "say its layout with --map or --layout, as its lines above have it; then shmtui repair {name} with the "
+            "same options shows what to set"
+        ).format(name=target(history.now))
     return _(
         "shmtui repair {name} shows what to set, and sets it with {consent}; the key r does the "
         "same in a dashboard that may write"

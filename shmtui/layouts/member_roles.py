@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import N_, _
@@ -127,7 +128,10 @@ def assign_roles(struct: Struct, given: Mapping[str, str]) -> Roles:
     _no_member_twice(struct, found)
     used = set(filter(None, found.values()))
     _none_left_out(struct, members, found, given, used)
-    chosen = {role: members[name] if name else None for role, name in found.items()}
+    # By their whole names, as --map takes them.
+    chosen = {
+        role: replace(members[name], name=name) if name else None for role, name in found.items()
+    }
     data = chosen["data"]
     assert data is not None
     in_, out, mutex, empty, full = (chosen[role] for role in (*_INDICES, *SEMAPHORES))

@@ -38,7 +38,7 @@ def roles_words(found: StructLayout) -> str:
     """Which semaphore has which role, as an assumption."""
     roles = found.roles
     members = zip(SEMAPHORES, (roles.mutex, roles.empty, roles.full), strict=True)
-    told = ", ".join(f"{role} {member.name}" for role, member in members if member is not None)
+    told = ", ".join(f"{role}={member.name}" for role, member in members if member is not None)
     return _("by their values: {roles}").format(roles=told)
 
 

@@ -37,6 +37,7 @@ from shmtui.procfs.thread_calls import CallsRead
 from shmtui.procfs.timed_calls import asleep_for_good, goes_on, sleep_length
 from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.layout import Layout
+from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import FileIdentity
 from shmtui.shm.segment_reader import user_name
@@ -72,6 +73,8 @@ class _Waits(msgspec.Struct, frozen=True):
     elsewhere: tuple[tuple[str, int | None, bool], ...] = ()
     """What else of the segment, or which other named semaphore: each with its byte where no layout explains
     it, and whether it has a timeout."""
+    own_words: bool = False
+    """Whether each of those bytes is waited for by FUTEX_WAIT."""
     asleep: bool = False
     """On a futex without a role, on one of a copy of its own, or on some futex where its waits are hidden."""
     read: CallsRead | None = None
@@ -160,6 +163,7 @@ class ForeignProcesses:
             timed_waits=tuple(role for role, wait in waits if wait.timed),
             sleeps_on=tuple(name for name, _unexplained, _timed in others),
             sleeps_timed=any(timed for _name, _unexplained, timed in others),
+            own_words=seen.own_words and tracked.libc is Libc.GLIBC,
             unexplained_words=tuple(at for _name, at, _timed in others if at is not None),
             wakeable=None if not waits else not private,
             same_memory=private and self._may_share_memory(pid, use, foreign),
@@ -217,13 +221,16 @@ class ForeignProcesses:
             for wait in waits
             if semaphore_at(layout, wait.offset) is None
         )
+        strange = [w for w in waits if sync_name(layout, w.offset, self.semaphore)[1] is not None]
+        own = all(w.plain for w in strange if semaphore_at(layout, w.offset) is None)
         if not found and not others:
             names = named_semaphore_waits(pid, calls, self._folder)
             others = tuple((name, None, False) for name in names)
         if read.threads is not None:
             tids = (w.tid for w in (*(w for _role, w in found), *waits))
             tracked.thread_calls.keep((*tids, *waits_for_others(calls)))
-        return _Waits(found, others, bool(others) or waits_on_own_copy(calls, use.maps), read)
+        asleep = bool(others) or waits_on_own_copy(calls, use.maps)
+        return _Waits(found, others, own, asleep, read)
 
     def _set_waits(
         self, pid: int, calls: dict[int, SystemCall | None]

@@ -40,6 +40,8 @@ class FutexWait(msgspec.Struct, frozen=True):
     """True: the kernel looks for it in this process only, so no other process can wake it."""
     timed: bool = False
     """True: it has a timeout, as sem_timedwait has: the thread goes on by itself."""
+    plain: bool = False
+    """True: by FUTEX_WAIT, which glibc's sem_wait and pthread_cond_wait never use."""
 
 
 class SystemCall(msgspec.Struct, frozen=True):
@@ -117,10 +119,10 @@ def waits_in(
     A word in a MAP_PRIVATE mapping is the process's own, and none of the file's.
 
     >>> waits_in({9: SystemCall(_FUTEX or 0, 0x7f40, 0x189)}, (Mapping(0x7f00, 0x8000, 0),))
-    (FutexWait(tid=9, offset=64, private=True, timed=False),)
+    (FutexWait(tid=9, offset=64, private=True, timed=False, plain=False),)
     """
     return tuple(
-        FutexWait(tid, offset, call.private, bool(call.timeout))
+        FutexWait(tid, offset, call.private, bool(call.timeout), not call.operation & _COMMANDS)
         for tid, call in calls.items()
         if call is not None and call.waits
         for mapping in maps

@@ -366,6 +366,9 @@ def test_who_runs_again_and_again_beside_items_and_room(empty: int, full: int, r
     ]
     told = any("ran again and again" in line for line in diagnose(seen).undecided)
     assert told is (runs == 3 and empty > 0)
+    pacing = worker(8, "pace", ProcessState.PACING, "S")
+    slow = [replace(s, processes=(*s.processes, pacing)) for s in seen]
+    assert not any("ran again and again" in line for line in diagnose(slow).undecided)
 
 
 @pytest.mark.parametrize("deficit", [1, 2])

@@ -80,6 +80,31 @@ def test_a_wait_by_the_programs_own_name(start: Start) -> None:
     assert BLOCKED.cell(waiting[0], UNICODE).text.startswith("trava")
 
 
+EVENT = """\
+#include <semaphore.h>
+typedef struct { int vetor[6]; int entrada, saida; sem_t trava, vazios, cheios; int aviso; } Fila;
+"""
+OWN_FUTEX = """
+    sem_init(&b->trava, 1, 1); sem_init(&b->vazios, 1, 6); sem_init(&b->cheios, 1, 0);
+    if (!fork()) { prctl(PR_SET_PDEATHSIG, 9); for (;;) syscall(SYS_futex, &b->aviso, FUTEX_WAIT, 0, NULL, NULL, 0); }
+"""
+FUTEX = "#include <linux/futex.h>\n#include <sys/syscall.h>\n#include <unistd.h>\n"
+
+
+def test_a_word_of_the_programs_own_is_no_other_struct(start: Start) -> None:
+    """Its types have an integer there: what it stands for is open, and nothing is called wrong. Of a layout without
+    types it is likely another struct.
+    """
+    program = start(USED + FUTEX + EVENT, {"type": "Fila", "start": OWN_FUTEX}, "-g")
+    text = "waits by a futex of its own, on byte 128"
+    told = poll(
+        lambda: t if text in (t := run_shmtui("check", program.name, "--for", "1").stdout) else "",
+        text,
+    )
+    assert "other-struct" not in told
+    assert "other-struct" in run_shmtui("check", program.name, "--for", "1", "--slots", "6").stdout
+
+
 def test_by_debug_information(start: Start) -> None:
     """The locks by their names; no ring, and none of its figures; ``ls`` says the like."""
     program = start(STATE, words(SHARED), "-g")

@@ -90,6 +90,17 @@ def test_a_name_that_says_it_goes_before_a_convention(tmp_path: Path) -> None:
     assert roles.directions == (("in=head", "out=tail"), ("in=tail", "out=head"))
 
 
+def test_members_of_an_inner_struct_are_named_as_map_takes_them(tmp_path: Path) -> None:
+    """What is printed of both directions can be given back."""
+    inner = "typedef struct { int cells[8]; int head, tail; sem_t lock, empty, full; } Ring;"
+    whole = f"{inner} typedef struct {{ char magic[8]; Ring r; char log[99]; }} Segment;"
+    struct = one(tmp_path, whole)
+    shown, other = assign_roles(struct, {}).directions
+    assert shown == ("in=r.head", "out=r.tail")
+    turned = assign_roles(struct, dict(word.split("=") for word in other))
+    assert turned.directions == (other, shown)
+
+
 def test_inner_structs_members_have_dotted_names(tmp_path: Path) -> None:
     """Their offsets are those of the whole; anonymous ones have the plain name."""
     text = """struct ring { long data[5]; int in, out; };

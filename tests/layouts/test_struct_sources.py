@@ -163,7 +163,7 @@ def test_roles_that_no_name_tells(start: Start, names: tuple[str, str, str]) -> 
     program = start(*unnamed(names, FILA["start"]), "-g")
     found = resolved(program.name)
     assert found.source is LayoutSource.DEBUG_INFO
-    assert found.assumptions[-1] == ("by their values: mutex {}, empty {}, full {}".format(*names))
+    assert found.assumptions[-1] == ("by their values: mutex={}, empty={}, full={}".format(*names))
     assert not found.disputes
     shown = stat_json(program.name)
     values = [shown["semaphores"][role]["value"] for role in ("mutex", "empty", "full")]

@@ -50,7 +50,7 @@ WAYS: Final = (
     "moves_mapping", "borrowed", "in_flight", "stolen", "indices_reversed", "indices_reversed_idle",
     "permits_reversed", "permits_reversed_idle", "own_indices", "own_indices_idle", "both_initialise",
     "destroyed", "once_a_minute", "twice_a_minute_full", "yields", "gauges", "pools", "traced", "namespaced",
-    "job_control",
+    "job_control", "flock_on_segment",
 )  # fmt: skip
 STRANGE: Final = (
     "becomes", "forks_inside", "forks_and_leaves", "by_socket", "restarts", "cleans_up", "zeroes", "credits",
@@ -104,7 +104,7 @@ BRIEFLY: Final = frozenset(
     "habits-gcc-killed_outside", "habits-gcc-supervised_unmapped",
     "ways-gcc-mprotect_inside", "ways-gcc-viewer_locks", "ways-gcc-borrowed", "ways-gcc-in_flight", "ways-gcc-stolen",
     "ways-gcc-vfork_inside", "ways-gcc-own_indices", "ways-gcc-permits_reversed_idle", "ways-gcc-fifo_inside",
-    "ways-gcc-traced", "habits-gcc-event_full", "habits-gcc-mapped_twice", "habits-gcc-backs_off",
+    "ways-gcc-traced", "ways-gcc-flock_on_segment", "habits-gcc-event_full", "habits-gcc-mapped_twice", "habits-gcc-backs_off",
     "named-gcc-named_close", "locks-gcc-daemon_mutex", "locks-gcc-raw_clone", "mixed-gcc-polling",
     "wild-gcc-backends_idle",
 }  # fmt: skip

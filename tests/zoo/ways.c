@@ -3,6 +3,7 @@
 #include "ring.h"
 #include <mqueue.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -250,6 +251,12 @@ static void put_stopping(int number) { put_with(number, stop_self_inside); }
 static void wake_up(int number) { pid_t child = spawn("producer", put_stopping, 0); for (;;) { nap(INSIDE); kill(child, SIGCONT); } }
 static void job_control(void) { spawn("shell", wake_up, 0); spawn("consumer", consume, 0); }
 
+/* Beside the permits the lock is flock(2) on the segment's own file. */
+static int ring_file(void) { join(); return shm_open(name, O_RDWR, 0600); }
+static void put_locked(int number) { for (int file = ring_file();; nap(produce_ms)) { take(&b->empty); flock(file, LOCK_EX); come_in(); insert(make(number)); go_out(); flock(file, LOCK_UN); give(&b->full); } }
+static void get_locked(int number) { for (int file = ring_file();; nap(consume_ms)) { take(&b->full); flock(file, LOCK_EX); come_in(); got(extract()); go_out(); flock(file, LOCK_UN); give(&b->empty); } }
+static void flock_on_segment(void) { hire(put_locked, 2, get_locked, 2); }
+
 #define MODE(mode) {#mode, mode}
 static const Mode MODES[] = {
     MODE(fifo_inside), MODE(accept_inside), MODE(record_inside), MODE(message_inside), MODE(vfork_inside), MODE(join_inside),
@@ -257,7 +264,7 @@ static const Mode MODES[] = {
     MODE(viewer_locks), MODE(moves_mapping), MODE(borrowed), MODE(in_flight), MODE(stolen),
     MODE(indices_reversed), MODE(indices_reversed_idle), MODE(permits_reversed), MODE(permits_reversed_idle),
     MODE(own_indices), MODE(own_indices_idle), MODE(both_initialise), MODE(destroyed), MODE(once_a_minute),
-    MODE(twice_a_minute_full), MODE(yields), MODE(gauges), MODE(pools), MODE(traced), MODE(namespaced), MODE(job_control),
+    MODE(twice_a_minute_full), MODE(yields), MODE(gauges), MODE(pools), MODE(traced), MODE(namespaced), MODE(job_control), MODE(flock_on_segment),
 };
 
 int main(int argc, char **argv) {

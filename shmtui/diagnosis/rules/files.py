@@ -8,7 +8,7 @@ from shmtui.diagnosis.history import SETTLED_NS, History, living
 from shmtui.diagnosis.wording import names
 from shmtui.i18n import _
 from shmtui.shm.layout import SEM_SIZE
-from shmtui.shm.segment_info import LayoutInfo
+from shmtui.shm.segment_info import LayoutInfo, LayoutSource
 from shmtui.snapshot import Access, Certainty, Finding, Process, Snapshot, Status
 
 _NARROW: Final = 32
@@ -124,7 +124,8 @@ def other_struct(history: History) -> Iterator[Finding]:
     """A process uses another struct than the layout: it sleeps on a word that is none of its."""
 
     def strangers(s: Snapshot) -> list[Process]:
-        return [p for p in living(s) if p.unexplained_words]
+        own = {p.pid for p in by_words_beside(history)}
+        return [p for p in living(s) if p.unexplained_words and p.pid not in own]
 
     if history.agreeing(lambda s: bool(strangers(s))) < min(2, len(history.snapshots)):
         return
@@ -144,6 +145,21 @@ def other_struct(history: History) -> Iterator[Finding]:
             _("say the struct of that program: --header FILE:STRUCT, or --layout"),
             subject=str(process.pid),
         )
+
+
+def by_words_beside(history: History) -> list[Process]:
+    """The processes that slept on a byte where the layout has nothing to wait on, by a futex of their own, as the
+    types tell that it is based on: of a layout that is not from types, it is likelier another struct.
+    """
+    if history.now.layout.source not in {LayoutSource.DEBUG_INFO, LayoutSource.HEADER}:
+        return []
+    found = {
+        p.pid: p
+        for s in history.snapshots
+        for p in living(s)
+        if p.unexplained_words and p.own_words
+    }
+    return list(found.values())
 
 
 def _users(snapshot: Snapshot) -> list[Process]:
