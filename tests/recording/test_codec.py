@@ -121,5 +121,6 @@ def test_new_fields_have_defaults() -> None:
         "Health": [],
         "Finding": ["code", "severity", "claim", "evidence", "certainty", "remedy"],
         "Moves": [],
+        "Rest": [],
     }
     assert Process in records(Snapshot, {})

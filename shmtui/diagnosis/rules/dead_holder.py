@@ -19,6 +19,13 @@ from shmtui.diagnosis.holders import (
     slept_since,
     unaccounted_threads,
 )
+from shmtui.diagnosis.rules.holder_evidence import (
+    changed_last,
+    death,
+    holders_death,
+    placed,
+    slept,
+)
 from shmtui.diagnosis.rules.initialisation import uninitialised
 from shmtui.diagnosis.rules.wrong_order import (
     HeldMutex,
@@ -119,7 +126,7 @@ def _kept(held: HeldMutex, holders: list[Process], recorded: list[Process]) -> F
     """A live process holds mutex, or may, and does not post it; ``recorded``: workers whose
     records say that they hold it.
     """
-    facts = (*held.facts, *_changed_last(held.history.now))
+    facts = (*held.facts, *changed_last(held.history.now))
     if recorded:
         claim = _("mutex is held by {who}, and nothing moves").format(who=names(recorded))
     else:
@@ -147,7 +154,7 @@ def _signs_of_death(held: HeldMutex, holders: Sequence[Process]) -> Iterator[str
         return
     gone = vanished(held.history)
     if gone:
-        yield from _death(None, gone)
+        yield from death(None, gone)
     for p in living(held.history.now):
         for child in p.failed_children:
             yield _("a child of {who} has died, and was not waited for: {child}").format(
@@ -240,82 +247,19 @@ def _without_holder(held: HeldMutex) -> Finding:
     others = timed or posters or handlers or held.behind
     facts = (
         *held.facts,
-        _placed(held),
-        *_slept(crew),
-        *_changed_last(history.now),
-        *_death(dead, vanished(history) if inside else []),
+        placed(held),
+        *slept(crew),
+        *changed_last(history.now),
+        *death(dead, vanished(history) if inside else []),
         *(() if recorded else doubts),
     )
     return Finding(
         "dead-holder",
         Status.CRITICAL if sure or ((dead or killed) and not others) else Status.WARNING,
-        _holders_death(held, dead, killed),
+        holders_death(held, dead, killed),
         facts,
         Certainty.CERTAIN if sure else Certainty.LIKELY,
         # The command has seen no death; a dead worker's record is still there.
         repair_remedy(history, "--yes" if recorded or history.workers_only else "--yes --lock"),
         death_seen=seen,
     )
-
-
-def _holders_death(held: HeldMutex, dead: Process | None, killed: Sequence[Process] | None) -> str:
-    """The claim: who died with mutex, as far as that is known."""
-    if dead is not None:
-        return _(
-            "mutex is held by {who}, which died ({how}): nobody gets in until another posts it"
-        ).format(who=names([dead]), how=dead.ending or _("it is gone"))
-    if held.behind:
-        return _(
-            "mutex stays 0 and nothing moves: its holder died, unless one that waits for a permit holds it: "
-            "{who}"
-        ).format(who=names(held.behind))
-    if killed:
-        # One that waits for it may have it already, and so wait for itself: nor can that one post it.
-        return _(
-            "mutex stays 0: {who} died ({how}) since it was free, and nobody who has the segment can post it"
-        ).format(who=names(killed), how=", ".join(sorted({str(p.ending) for p in killed})))
-    if held.history.now.unseen:
-        return _("mutex is 0 and no process that can be seen holds it")
-    return _("mutex is 0 and no live process holds it")
-
-
-def _placed(held: HeldMutex) -> str:
-    """That the place of each process is known."""
-    if held.history.now.unseen:
-        return _("no process that can be seen holds mutex: it is known where each one waits")
-    if held.behind:
-        return _("no other live process can hold mutex: it is known where each one waits")
-    return _("no live process can hold mutex: it is known where each one waits")
-
-
-def _changed_last(s: Snapshot) -> Iterator[str]:
-    """Who changed mutex last, where it is of a System V set: at 0 he is the one that took it."""
-    for each in s.sync:
-        if each.role is MUTEX and each.last is not None:
-            text = (
-                _("changed last by PID {pid}, which has ended (GETPID): at 0 that is who took it")
-                if each.last_dead
-                else _("changed last by PID {pid} (GETPID): at 0 that is who took it")
-            )
-            yield text.format(pid=each.last)
-
-
-def _slept(processes: Sequence[Process]) -> Iterator[str]:
-    """The processes that cannot hold mutex since they have not run."""
-    free = [p for p in processes if p.idle_since_free and MUTEX not in p.waits]
-    moved = [p for p in processes if slept_since(p) and p not in free and MUTEX not in p.waits]
-    if free:
-        yield _("has not run since mutex was free: {who}").format(who=names(free))
-    if moved:
-        yield _("has not run since an index moved: {who}").format(who=names(moved))
-
-
-def _death(dead: Process | None, gone: list[Process]) -> Iterator[str]:
-    """How mutex may have lost its holder."""
-    if dead is not None:
-        yield _("it died in {step}").format(step=dead.step)
-    elif gone:
-        who = [f"{names([p])}: {p.ending}" if p.ending else names([p]) for p in gone]
-        yield _("ended a moment ago: {who}").format(who="; ".join(who))
-    else:
-        yield _("its holder died, or went on without sem_post(&mutex)")
