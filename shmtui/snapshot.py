@@ -276,8 +276,8 @@ class Rest(msgspec.Struct, frozen=True):
     since_ns: int = 0
     """CLOCK_MONOTONIC of the first sample in which all stood where it stands now."""
     come_and_gone: bool = False
-    """Whether mutex was seen free before that, and somebody has opened the segment from then on, let go of it and
-    lived on, or may have been sent it: he may have taken mutex and be seen nowhere."""
+    """Whether mutex was seen free before that, and from then on it was seen that somebody opened the segment, let go of
+    it and lived on, or was being sent descriptors: he may have taken mutex and be seen nowhere."""
 
 
 class _WorkedOut:
@@ -350,6 +350,9 @@ class Snapshot(_WorkedOut, msgspec.Struct, frozen=True, dict=True):
     lent_ns: int | None = None
     """CLOCK_MONOTONIC of the last sample at which a process may have had a descriptor of it that another can be
     sent or can take, which opens nothing: a socket may have held it. None: it cannot be told."""
+    came_ns: int = 0
+    """CLOCK_MONOTONIC of the last sample that did see one of the two: somebody opened the segment, or let go of it
+    and lives on, or descriptors lay in a socket. 0: none was seen."""
     forked_ns: int | None = None
     """CLOCK_MONOTONIC of the last sample by which one of those that use the segment may have begun a process
     or a thread: it may have let go of the segment before it was looked at. The kernel tells it of each

@@ -92,6 +92,9 @@ class OpenSegment:
         self._arrivals: list[FileWatch] = []
         """Of the segment's file and those of its named semaphores."""
         self._arrived_ns = 0
+        """When somebody may have opened it last: when the watch began, if nobody did since."""
+        self._opened_ns = 0
+        """When somebody was seen to."""
         # A list has many, and a user has 128 such watches in all.
         self._watches_arrivals = likely is None
         self._lent = LentSegment(clock.monotonic_ns, self.processes.search)
@@ -174,10 +177,15 @@ class OpenSegment:
         files = {file for _path, file in self._files()}
         return self._lent.look(lambda: self.processes.users, files, self._arrived_ns, now_ns)
 
+    @property
+    def came_ns(self) -> int:
+        """As `Snapshot.came_ns`; asked after `lent_ns`."""
+        return max(self._opened_ns, self.processes.left_ns, self._lent.sent_ns)
+
     def _note_arrivals(self) -> None:
         come = [watch.happened() for watch in self._arrivals]
         if any(come):
-            self._arrived_ns = self._clock.monotonic_ns()
+            self._arrived_ns = self._opened_ns = self._clock.monotonic_ns()
 
     def reopen_control_block(self) -> None:
         """Find the control block that was put beside the segment since it was opened."""

@@ -320,6 +320,7 @@ class Sampler:
             mutex_free_ns=self._mutex_free_ns,
             joined_ns=segment.joined_ns(),
             lent_ns=segment.lent_ns(now_ns),
+            came_ns=segment.came_ns,
             forked_ns=table.forked_ns,
             steady=ring.steady,
             supervised=self._supervised(header, now_ns),
