@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from shmtui.control.items import Fault
-from shmtui.control.operation import ACCESSES, COND_WAITS, Kind
+from shmtui.control.operation import COND_WAITS, Kind
 from shmtui.control.permits import forgotten_posts
 from shmtui.control.run import End
 from shmtui.i18n import _
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from shmtui.control.operation import Operation
     from shmtui.control.places import Names
     from shmtui.control.run import Run
@@ -227,12 +229,25 @@ def _looks_once(run: "Run", names: "Names") -> list[Finding]:
         before = run.steps[number - 1]
         if before.task != step.task or before.operation.kind is not Kind.COND_WAIT:
             continue
-        own = (s for s in run.steps[number + 1 :] if s.task == step.task)
-        following = next((s.operation for s in own if s.operation.kind not in ACCESSES), None)
-        if following is not None and following.kind not in COND_WAITS:
+        own = (s.operation.kind for s in run.steps[number + 1 :] if s.task == step.task)
+        if _lets_go_first(own):
             who = _where(run, names, step.task, before.operation)
             return [Finding("spurious-wakeup", text.format(who=who), number)]
     return []
+
+
+def _lets_go_first(kinds: "Iterator[Kind]") -> bool:
+    """Whether who holds a lock lets it go, or posts, before it waits for a condition again. A lock that it has may be
+    taken once more within, as by a function that looks.
+    """
+    depth = 1
+    for kind in kinds:
+        depth += (kind is Kind.LOCK) - (kind is Kind.UNLOCK)
+        if kind in COND_WAITS:
+            return False
+        if not depth or kind is Kind.POST:
+            return True
+    return False
 
 
 def _races(run: "Run", names: "Names") -> list[Finding]:

@@ -43,6 +43,9 @@ _MOST_STOPS: Final = 100_000
 """Before it meets others: private mappings, and sleeps, which are left out."""
 _CLONE: Final = 56
 _CLONE_PARENT: Final = 0x8000
+_CLONE_CHILD_SETTID: Final = 0x01000000
+THREAD_ID: Final = {False: 0x2D0, True: 0x30}
+"""Where ``struct pthread`` has its number: glibc's, and musl's (True), which clears it as the thread ends."""
 _NO_RANDOMIZE: Final = 0x0040000
 _AT_ENTRY: Final = 9
 _MAP_SHARED, _PROT_WRITE = 1, 2
@@ -84,6 +87,7 @@ class HeldProgram:
         self.registers = Registers()
         self.breakpoints: dict[int, str] = {}
         """Functions by the address of their first instruction."""
+        self._thread_id = 0
         self.errno_address = 0
         """Where its first thread's errno lies; 0 where that is not known."""
         self.instructions: dict[int, bytes] = {}
@@ -154,9 +158,18 @@ class HeldProgram:
         if "malloc" in own:
             self._call(own["malloc"], 1)
         self.errno_address = self._call(own[ERRNO_CALL], 0) if ERRNO_CALL in own else 0
+        self._thread_id = self._find_thread_id()
         for address, function in self.breakpoints.items():
             if function not in CONTACT_CALLS or function in STARTING_CALLS | SYSTEM_V_CALLS:
                 os.pwrite(self.memory, BREAKPOINT, address)
+
+    def _find_thread_id(self) -> int:
+        """Where its first thread's number lies; 0 where that is not known."""
+        address = self.registers.fs_base + THREAD_ID[self.is_musl]
+        with contextlib.suppress(OSError, OverflowError):
+            if os.pread(self.memory, 4, address) == struct.pack("<I", self.pid):
+                return address
+        return 0
 
     def _run_to_entry(self) -> None:
         """To where its libraries are loaded."""
@@ -274,6 +287,9 @@ class HeldProgram:
         registers = self.registers.copy()
         registers.rax, registers.rdi = _CLONE, _CLONE_PARENT | signal.SIGCHLD
         registers.rsi = registers.rdx = registers.r10 = registers.r8 = 0
+        if self._thread_id:  # Where the library keeps it: a lock is its owner's by that number.
+            registers.rdi |= _CLONE_CHILD_SETTID
+            registers.r10 = self._thread_id
         registers.rip, registers.orig_rax = self.entry, 2**64 - 1
         ptrace.store_registers(self.pid, registers)
         ptrace.resume(self.pid)
