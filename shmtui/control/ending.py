@@ -12,6 +12,8 @@ from shmtui.control.run import End
 from shmtui.shm.protocol import Role
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from shmtui.control.execution import Execution
     from shmtui.control.task import Task
 
@@ -85,13 +87,33 @@ class Ending:
             for step in world.result.steps
             if (step.operation.kind, step.operation.site) == (operation.kind, operation.site)
         )
-        if max(Counter(takers).values(), default=0) < _TWICE:
+        if max(Counter(takers).values(), default=0) < _TWICE or self._has_ended_twin(task):
             return False
         if operation.kind in COND_WAITS:
             return True  # `sleep_on` shows whether it was right to sleep.
         wanted = {place for kind, place in _objects(task, operation) if kind is Kind.WAIT}
         ended = (other for other in world.tasks if other.ended is not None)
         return bool(wanted) and all(self._gave_all(other, wanted) for other in ended)
+
+    def _has_ended_twin(self, task: "Task") -> bool:
+        """Whether another that has gone through waits for the same has ended by itself: so it is meant to end, too."""
+        wanted = self._waited_for(task, [task.operation])
+        return any(
+            other.ended == 0
+            and wanted
+            & self._waited_for(
+                other, [s.operation for s in self._world.result.steps if s.task == other.name]
+            )
+            for other in self._world.tasks
+        )
+
+    def _waited_for(self, task: "Task", operations: "Iterable[Operation]") -> set[Place]:
+        return {
+            place
+            for operation in operations
+            for kind, place in _objects(task, operation)
+            if kind is Kind.WAIT
+        }
 
     def _gave_all(self, task: "Task", wanted: set[Place]) -> bool:
         """Whether it posted these as often as it went through waits for what others post."""
