@@ -124,10 +124,10 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     usual = execution.run()
     _require_under_way(usual, workshop)
     execution.run_until(usual, (), finder.look)
-    finder.look_by_use(execution, usual)
     execution.callers = frozenset(
         usual.programs[step.task] for step in usual.steps if step.operation.kind not in SILENT
     )
+    finder.look_by_use(execution, usual)
     found = settle(workshop, finder, usual)
     if found is not None and initialise:
         files.contents = initial_contents(found.ring.segment, found.layout, found.size)
