@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from shmtui.control.fatal_fault import Why
 from shmtui.control.items import Fault
 from shmtui.control.operation import COND_WAITS, Kind
 from shmtui.control.permits import forgotten_posts
@@ -29,6 +30,7 @@ LOST_WAKEUP: Final = "lost-wakeup"
 _CRASHES: Final = frozenset(
     {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP}
 )
+_FAULTS: Final = frozenset({signal.SIGSEGV, signal.SIGBUS})
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -90,9 +92,28 @@ def _crashes(run: "Run", names: "Names") -> list[Finding]:
         who = _at(run, names, step)
         text = _("{who} is killed by {signal} after this step")
         claim = text.format(who=who, signal=signal.Signals(-status).name)
-        claim = "; ".join(filter(None, (claim, failed_call(run, task))))
+        claim = "; ".join(filter(None, (claim, why_it_ended(run, task, names))))
         found.append(Finding("crash", claim, step))
     return found
+
+
+def why_it_ended(run: "Run", task: str, names: "Names") -> str:
+    """Why it could not use the memory that it was killed for, and which call had failed before; empty where neither
+    is known.
+    """
+    fault = run.fatal_faults.get(task) if -run.ends[task] in _FAULTS else None
+    texts = {
+        Why.NO_POINTER: _("the pointer is null, or what a call returned that failed"),
+        Why.READ_ONLY: _("{name} is mapped for reading alone, without PROT_WRITE"),
+        Why.BEHIND_END: _(
+            "{name} lies behind the end of the segment, which has {size} bytes: ftruncate gives it its size"
+        ),
+    }
+    found = [failed_call(run, task)]
+    if fault is not None:
+        name = names.place(fault.place)
+        found.insert(0, texts[fault.why].format(name=name, size=fault.size))
+    return "; ".join(filter(None, found))
 
 
 def failed_call(run: "Run", task: str) -> str:

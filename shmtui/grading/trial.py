@@ -80,7 +80,9 @@ class Usual(msgspec.Struct, frozen=True):
     made_again: str = ""
     """Who initialises a semaphore after another program has, in words; empty where nobody does."""
     failed_calls: dict[str, str] = {}
-    """Of each task the last call that opened something by its name and failed, and why."""
+    """Of each task that has ended, why it could not use memory that it was killed for, and the last call that opened
+    something by its name and failed.
+    """
     roles: dict[str, str] = {}
     """The side of each task."""
     asleep: bool = False

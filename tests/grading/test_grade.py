@@ -353,6 +353,7 @@ def test_the_call_that_failed_is_named(tmp_path: Path, rubric: Path) -> None:
     words = "shm_open(/exchange_of_others) failed: No such file or directory"
     assert words in found["runs"]["evidence"]
     assert "SIGSEGV" in found["runs"]["evidence"]
+    assert "the pointer is null, or what a call returned that failed" in found["runs"]["evidence"]
 
 
 FAMILY: Final = """
