@@ -73,6 +73,7 @@ class HeldProgram:
         """Where its executable and libraries are loaded."""
         self.is_musl = False
         self._own_code: tuple[tuple[int, int], ...] = ()
+        self._loader: tuple[tuple[int, int], ...] = ()
         self.globals: GlobalVariables | None = None
         """Of a dynamic program: those of a static one are the library's, too."""
         self.terminal, inner = pty.openpty()
@@ -135,7 +136,7 @@ class HeldProgram:
         self._run_to_entry()
         code = loaded_code(self.pid, self.memory)
         self.executable, self.bases, self.is_musl = code.executable, code.bases, code.is_musl
-        self._own_code = code.own
+        self._own_code, self._loader = code.own, code.loader
         if len(self.bases) > 1:
             self.globals = global_variables(self.executable, self.bases[self.executable])
         own: dict[str, int] = {}
@@ -220,6 +221,10 @@ class HeldProgram:
     def is_own(self, address: int) -> bool:
         """Whether its own code lies there, and not a library's."""
         return any(begin <= address < end for begin, end in self._own_code)
+
+    def is_loaders(self, address: int) -> bool:
+        """Whether the dynamic loader's code lies there."""
+        return any(begin <= address < end for begin, end in self._loader)
 
     def _leave(self, value: int) -> None:
         """Leave the function at whose first instruction it was stopped, with ``value``: sleep takes no time."""
