@@ -11,7 +11,7 @@ import pty
 import signal
 import struct
 import tty
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from shmtui.control import ptrace
@@ -46,6 +46,11 @@ _CLONE_PARENT: Final = 0x8000
 _CLONE_CHILD_SETTID: Final = 0x01000000
 THREAD_ID: Final = {False: 0x2D0, True: 0x30}
 """Where ``struct pthread`` has its number: glibc's, and musl's (True), which clears it as the thread ends."""
+_FILLING: Final = b"SHMTUI_FILLING"
+_OF_VARIABLE: Final = 10
+"""Bytes that a variable takes on the stack beside its name and value: ``=``, the end, a pointer."""
+_ENVIRONMENT: Final = 16384
+"""All variables take a multiple of so many bytes."""
 _NO_RANDOMIZE: Final = 0x0040000
 _AT_ENTRY: Final = 9
 _MAP_SHARED, _PROT_WRITE = 1, 2
@@ -114,7 +119,7 @@ class HeldProgram:
                 ptrace.trace_me()
             except OSError:
                 os._exit(_UNTRACED)
-            os.execvp(self.command[0], self.command)
+            os.execvpe(self.command[0], self.command, filled_environment(os.environb))
         except OSError:
             pass
         finally:
@@ -324,6 +329,17 @@ class HeldProgram:
         if self.memory >= 0:
             os.close(self.memory)
         os.close(self.terminal)
+
+
+def filled_environment(given: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """The variables with one or two more, which fill up what they take on the stack, so that its addresses are the
+    same in another terminal. The kernel aligns their text and the pointers to them, each, to two pointers.
+    """
+    found = {**given, _FILLING: b""}
+    if len(found) % 2:
+        found[_FILLING + b"_2"] = b""
+    taken = sum(len(name) + len(value) + _OF_VARIABLE for name, value in found.items())
+    return {**found, _FILLING: b"-" * (-taken % _ENVIRONMENT)}
 
 
 def _resting() -> str:

@@ -11,12 +11,13 @@ def sides_of(run: Run, ring: Ring) -> dict[str, Role]:
     one produces. Empty where its tasks are not all begun by the same one, as the names tell them apart by when they
     were begun; and where that does not give both sides.
 
-    ``run``: an execution at loads and stores. What a task does before its first call is its set-up, if it calls.
+    ``run``: an execution at loads and stores. What the one that begins the others does before its first call is its
+    set-up, if it calls.
     """
     programs, parents = set(run.programs.values()), set(run.parents.values())
     if len(programs) > 1 or len(parents) > 1:
         return {}
-    calling = {step.task for step in run.steps if _meets_others(step.operation.kind)}
+    calling = parents & {step.task for step in run.steps if _meets_others(step.operation.kind)}
     under_way: set[str] = set()
     found: dict[str, Role] = {}
     for step in run.steps:
