@@ -41,7 +41,8 @@ def at_call(task: "Task", function: str) -> int | None:
     if function in PROCESS_CALLS and task.program.is_own(site):
         calls.tell_process(task, function)
         return 0
-    operation = _step(task, function, site)
+    # The loader locks as a thread begins, and lets go before anybody else runs.
+    operation = None if task.program.is_loaders(site) else _step(task, function, site)
     if operation is not None:
         task.operation = operation
         return None

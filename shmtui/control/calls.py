@@ -13,6 +13,7 @@ from shmtui.control import ptrace
 from shmtui.control.entry_points import NAMING_CALLS
 from shmtui.control.operation import COND_WAITS, STARTING, WAKES, Kind, Operation, Place
 from shmtui.control.process_ids import real_pid, told_parent, told_pid
+from shmtui.control.program import THREAD_ID
 from shmtui.control.semaphore_sets import SetOperation, blocking, decode_operations, operations_at
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ _MOST_SLEEP: Final = 10**18
 _MOST_VALUE: Final = 0x7FFFFFFF
 _SETTING: Final = (16, 17)
 """SETVAL and SETALL of <sys/sem.h>."""
+_RECURSIVE: Final = 1
+"""PTHREAD_MUTEX_RECURSIVE, of glibc's two bits of the kind."""
 _LOCK_BITS: Final = 0x3FFFFFFF
-_THREAD_ID: Final = {False: 0x2D0, True: 0x30}
-"""Where ``struct pthread`` has it: glibc's, and musl's (True), which clears it as the thread ends."""
 
 
 def carry_out(task: "Task", operation: Operation) -> Operation | None:
@@ -128,9 +129,15 @@ def _set_lock(task: "Task", address: int, *, taken: bool) -> None:
     if task.program.is_musl:
         kind = task.word(address) & 15
         task.set_words(address + 4, owner if kind else 16 * taken)
-    else:
-        task.set_words(address, int(taken))
-        task.set_words(address + 8, owner, int(taken))
+        return
+    if task.word(address + 16) & 3 == _RECURSIVE:
+        mine = task.word(address + 8) == task.pid
+        depth = (task.word(address + 4) if mine else 0) + (1 if taken else -1)
+        task.set_words(address + 4, depth)
+        if depth > int(taken):
+            return  # Locked more often than the wait lets go: others are still kept out.
+    task.set_words(address, int(taken))
+    task.set_words(address + 8, owner, int(taken))
 
 
 def may_lock(task: "Task", operation: Operation) -> bool:
@@ -152,7 +159,7 @@ def may_join(task: "Task", operation: Operation) -> bool:
     """Whether the task that it waits for has ended."""
     world = task.world
     if operation.width:
-        thread = task.word(task.awaited + _THREAD_ID[task.program.is_musl])
+        thread = task.word(task.awaited + THREAD_ID[task.program.is_musl])
         return not any(t.pid == thread and t.ended is None for t in world.tasks)
     children = [t for t in world.tasks if t.parent is task and t.space is not task.space]
     left = [t for t in children if not t.reaped]

@@ -55,14 +55,19 @@ class Ending:
             _UNKNOWN_SLOTS if world.ring is None else world.ring.slots
         ):
             return False
-        waiting = [task for task in self.live if task not in self.parked]
+        waiting = [
+            task
+            for task in self.live
+            if task not in self.parked and task.operation.kind is not Kind.JOIN
+        ]
+        tasks = {task.name: task for task in world.tasks}
         posted = {
-            one.place
+            place
             for step in world.result.steps
-            for one in step.operation.each()
-            if one.kind is Kind.POST
+            for kind, place in _objects(tasks[step.task], step.operation)
+            if kind is Kind.POST
         }
-        return bool(waiting) and all(_wanted(task.operation) - posted for task in waiting)
+        return bool(waiting) and all(_wanted(task, task.operation) - posted for task in waiting)
 
     def _may_rest(self) -> bool:
         """Whether those who wait may do so because the other side has made all its items and ended."""
@@ -85,13 +90,23 @@ class Ending:
             for step in world.result.steps
             if (step.operation.kind, step.operation.site) == (operation.kind, operation.site)
         )
-        if max(Counter(takers).values(), default=0) < _TWICE:
+        if max(Counter(takers).values(), default=0) < _TWICE or self._has_ended_twin(task):
             return False
         if operation.kind in COND_WAITS:
             return True  # `sleep_on` shows whether it was right to sleep.
-        wanted = {place for kind, place in _objects(task, operation) if kind is Kind.WAIT}
+        wanted = _wanted(task, operation)
         ended = (other for other in world.tasks if other.ended is not None)
         return bool(wanted) and all(self._gave_all(other, wanted) for other in ended)
+
+    def _has_ended_twin(self, task: "Task") -> bool:
+        """Whether another that has gone through waits for the same has ended by itself: so it is meant to end, too."""
+        wanted = _wanted(task, task.operation)
+        twins = {other.name: other for other in self._world.tasks if other.ended == 0}
+        return any(
+            wanted & _wanted(twins[step.task], step.operation)
+            for step in self._world.result.steps
+            if step.task in twins
+        )
 
     def _gave_all(self, task: "Task", wanted: set[Place]) -> bool:
         """Whether it posted these as often as it went through waits for what others post."""
@@ -129,12 +144,12 @@ class Ending:
 
 
 def _objects(task: "Task", operation: Operation) -> list[tuple[Kind, Place]]:
-    """What it waits for or posts, one by one."""
-    return [(each.kind, object_of(each, own_name(task))) for each in operation.each()]
+    """What it waits for or posts, one by one; without semaphores that are to be 0, of which it takes nothing."""
+    zeros = {place for place, change in operation.changes if not change}
+    found = [(each.kind, object_of(each, own_name(task))) for each in operation.each()]
+    return [each for each in found if each[1] not in zeros]
 
 
-def _wanted(operation: Operation) -> set[Place | None]:
-    """The semaphores that a blocked wait needs permits of; none of another call."""
-    if operation.kind is Kind.SET:
-        return {place for place, change in operation.changes if change < 0}
-    return {operation.place} if operation.kind is Kind.WAIT else set()
+def _wanted(task: "Task", operation: Operation) -> set[Place]:
+    """The semaphores that a wait needs permits of; none of another call."""
+    return {place for kind, place in _objects(task, operation) if kind is Kind.WAIT}

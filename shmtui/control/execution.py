@@ -25,6 +25,7 @@ from shmtui.control.repetition import Repetition
 from shmtui.control.rest import Beyond, sleep_on
 from shmtui.control.run import ChoicePoint, End, Run, Step
 from shmtui.control.shared_files import SharedBytes
+from shmtui.control.sleepers import Sleepers
 from shmtui.control.task import Task
 from shmtui.shm.protocol import Role
 
@@ -99,7 +100,7 @@ class Execution:
         self.tasks = []
         self.repetition = Repetition(self)
         self.commuting.begin()
-        self._waiting: dict[object, list[Task]] = {}
+        self.sleepers = Sleepers()
         self.use = ObjectUse(self)
         self.memory = SharedBytes(self.files, self.tasks)
         self.observed = ExecutionObserver(self)
@@ -230,7 +231,7 @@ class Execution:
                 return task
         for task in self.tasks:
             if task.name == name and may_wake(task):
-                self.wake_unsignalled(task)
+                self.sleepers.wake_unsignalled(task)
                 return task
         raise ValueError(f"{name} cannot go on at step {at}")
 
@@ -251,7 +252,7 @@ class Execution:
         operation, number = task.operation, len(self.result.steps)
         before = self.memory.word(operation)
         if operation.kind in {Kind.SIGNAL, Kind.BROADCAST}:
-            self._wake(task, operation)
+            self.sleepers.signalled(task, operation)
         self.use.note(task, operation, before, number)
         written = len(task.output)
         bytes_before = self.memory.bytes_of(operation) if operation.masked else b""
@@ -259,7 +260,7 @@ class Execution:
         if operation.masked:
             operation = _narrowed(operation, bytes_before, self.memory.bytes_of(operation))
         if operation.kind in COND_WAITS:
-            self._waiting.setdefault(_key(task, operation), []).append(task)
+            self.sleepers.fell_asleep(task, operation)
         task.take_output()
         after = self.memory.word(operation) if operation.kind in ACCESSES else None
         shown = None if operation.kind in _LOCKS else before
@@ -269,22 +270,6 @@ class Execution:
             self.result.ends[task.name] = task.ended
             self.result.fault_sites[task.name] = task.fault_site
         self.result.foreign |= task.foreign or task.operation.kind is Kind.KERNEL
-
-    def _wake(self, task: Task, operation: Operation) -> None:
-        waiting = self._waiting.setdefault(_key(task, operation), [])
-        # Without those whose time was up, or who have ended.
-        waiting[:] = [t for t in waiting if t.operation.kind in WAKES and not t.woken]
-        count = len(waiting) if operation.kind is Kind.BROADCAST else 1
-        for each in waiting[:count]:
-            each.woken = True
-        del waiting[:count]
-
-    def wake_unsignalled(self, task: Task) -> None:
-        """Have the next step of a task that sleeps on a condition be that it wakes by itself."""
-        task.woken = True
-        task.operation = replace(task.operation, kind=Kind.WAKE_UNSIGNALLED)
-        for waiting in self._waiting.values():
-            waiting[:] = [each for each in waiting if each is not task]
 
     # Who can go on.
 
@@ -392,7 +377,3 @@ def _narrowed(operation: Operation, before: bytes, after: bytes) -> Operation:
     """A masked store of no more bytes than were changed: what the mask left out is not known to be stored."""
     changed = [at for at, (old, new) in enumerate(zip(before, after, strict=False)) if old != new]
     return replace(operation, width=max(changed, default=0) + 1)
-
-
-def _key(task: Task, operation: Operation) -> object:
-    return operation.place or (task.space, operation.address)

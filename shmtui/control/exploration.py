@@ -43,6 +43,8 @@ class Exploration(msgspec.Struct):
     items: int
     layout: str = ""
     """In words; empty where it is not known."""
+    sides: dict[str, Role] = msgspec.field(default_factory=dict)
+    """Of one program that does both, which of its children and threads do what."""
     others: frozenset[str] = frozenset()
     """Calls by which the programs may wait for each other unseen."""
     shown: tuple[Finding, Run] | None = None
@@ -124,10 +126,10 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     usual = execution.run()
     _require_under_way(usual, workshop)
     execution.run_until(usual, (), finder.look)
-    finder.look_by_use(execution, usual)
     execution.callers = frozenset(
         usual.programs[step.task] for step in usual.steps if step.operation.kind not in SILENT
     )
+    finder.look_by_use(execution, usual)
     found = settle(workshop, finder, usual)
     if found is not None and initialise:
         files.contents = initial_contents(found.ring.segment, found.layout, found.size)
@@ -154,6 +156,7 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     result = Exploration(
         outcome, workshop.names, {p.name: p.command for p, _role in workshop.programs}, workshop.items,
         layout=workshop.ring_words,
+        sides=dict(execution.sides),
         others=others,
         made_again=tuple(usual.made_again),
         statuses={task: status for task, status in usual.ends.items() if status > 0},

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from shmtui.control.exploration import Workshop, cannot_follow, prepare, shown_by
+from shmtui.control.global_variables import OWN
 from shmtui.control.ring_layout import FoundRing, RingFinder
 from shmtui.control.run import Run
 from shmtui.control.schedule import Schedule, trace_of
@@ -47,8 +48,8 @@ class HeldExecution:
 
     def _find_ring(self, world: "Execution") -> None:
         ring, option = self._schedule.ring, self._schedule.layout
-        if ring is None:
-            return
+        if ring is None or ring.segment.startswith(OWN):
+            return  # Among the variables of one program: no segment to be shown.
         for options in (LayoutOptions(), *([LayoutOptions(layout=option)] if option else [])):
             finder = RingFinder(options, f"/{ring.segment}")
             try:

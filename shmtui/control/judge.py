@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from shmtui.control.fatal_fault import Why
 from shmtui.control.items import Fault
-from shmtui.control.operation import ACCESSES, COND_WAITS, Kind
+from shmtui.control.operation import COND_WAITS, Kind
 from shmtui.control.permits import forgotten_posts
 from shmtui.control.run import End
 from shmtui.i18n import _
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from shmtui.control.operation import Operation
     from shmtui.control.places import Names
     from shmtui.control.run import Run
@@ -27,6 +30,7 @@ LOST_WAKEUP: Final = "lost-wakeup"
 _CRASHES: Final = frozenset(
     {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT, signal.SIGTRAP}
 )
+_FAULTS: Final = frozenset({signal.SIGSEGV, signal.SIGBUS})
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -88,9 +92,28 @@ def _crashes(run: "Run", names: "Names") -> list[Finding]:
         who = _at(run, names, step)
         text = _("{who} is killed by {signal} after this step")
         claim = text.format(who=who, signal=signal.Signals(-status).name)
-        claim = "; ".join(filter(None, (claim, failed_call(run, task))))
+        claim = "; ".join(filter(None, (claim, why_it_ended(run, task, names))))
         found.append(Finding("crash", claim, step))
     return found
+
+
+def why_it_ended(run: "Run", task: str, names: "Names") -> str:
+    """Why it could not use the memory that it was killed for, and which call had failed before; empty where neither
+    is known.
+    """
+    fault = run.fatal_faults.get(task) if -run.ends[task] in _FAULTS else None
+    texts = {
+        Why.NO_POINTER: _("the pointer is null, or what a call returned that failed"),
+        Why.READ_ONLY: _("{name} is mapped for reading alone, without PROT_WRITE"),
+        Why.BEHIND_END: _(
+            "{name} lies behind the end of the segment, which has {size} bytes: ftruncate gives it its size"
+        ),
+    }
+    found = [failed_call(run, task)]
+    if fault is not None:
+        name = names.place(fault.place)
+        found.insert(0, texts[fault.why].format(name=name, size=fault.size))
+    return "; ".join(filter(None, found))
 
 
 def failed_call(run: "Run", task: str) -> str:
@@ -227,12 +250,25 @@ def _looks_once(run: "Run", names: "Names") -> list[Finding]:
         before = run.steps[number - 1]
         if before.task != step.task or before.operation.kind is not Kind.COND_WAIT:
             continue
-        own = (s for s in run.steps[number + 1 :] if s.task == step.task)
-        following = next((s.operation for s in own if s.operation.kind not in ACCESSES), None)
-        if following is not None and following.kind not in COND_WAITS:
+        own = (s.operation.kind for s in run.steps[number + 1 :] if s.task == step.task)
+        if _lets_go_first(own):
             who = _where(run, names, step.task, before.operation)
             return [Finding("spurious-wakeup", text.format(who=who), number)]
     return []
+
+
+def _lets_go_first(kinds: "Iterator[Kind]") -> bool:
+    """Whether who holds a lock lets it go, or posts, before it waits for a condition again. A lock that it has may be
+    taken once more within, as by a function that looks.
+    """
+    depth = 1
+    for kind in kinds:
+        depth += (kind is Kind.LOCK) - (kind is Kind.UNLOCK)
+        if kind in COND_WAITS:
+            return False
+        if not depth or kind is Kind.POST:
+            return True
+    return False
 
 
 def _races(run: "Run", names: "Names") -> list[Finding]:

@@ -20,6 +20,8 @@ class LoadedCode(msgspec.Struct, frozen=True):
     is_musl: bool
     own: tuple[tuple[int, int], ...]
     """Begin and end of the executable's own code."""
+    loader: tuple[tuple[int, int], ...]
+    """The same of glibc's dynamic loader."""
 
 
 def loaded_code(pid: int, memory: int) -> LoadedCode:
@@ -31,6 +33,7 @@ def loaded_code(pid: int, memory: int) -> LoadedCode:
     begins: dict[str, int] = {}
     with_code: set[str] = set()
     own: list[tuple[int, int]] = []
+    loader: list[tuple[int, int]] = []
     found: list[tuple[int, str]] = []
     for line in map(split_line, map_lines(pid) or ()):
         if line.path.startswith(b"/"):
@@ -40,6 +43,8 @@ def loaded_code(pid: int, memory: int) -> LoadedCode:
             if b"x" in line.rights:
                 with_code.add(path)
                 own += [(line.start, line.end)] * (path == executable)
+                name = path.rpartition("/")[2]
+                loader += [(line.start, line.end)] * name.startswith(("ld-linux", "ld-2."))
         elif line.path == b"[vdso]":
             image = os.pread(memory, line.end - line.start, line.start)
             found += _placed(line.start, clock_entry_points(image))
@@ -47,7 +52,7 @@ def loaded_code(pid: int, memory: int) -> LoadedCode:
     for path, base in bases.items():
         found += _placed(base, entry_points(path))
     is_musl = any("ld-musl" in path for path in bases) or is_static_musl(executable)
-    return LoadedCode(executable, bases, tuple(found), is_musl, tuple(own))
+    return LoadedCode(executable, bases, tuple(found), is_musl, tuple(own), tuple(loader))
 
 
 def _placed(base: int, functions: dict[str, tuple[int, ...]]) -> list[tuple[int, str]]:

@@ -44,7 +44,7 @@ class MachineState:
         tasks: list[object] = []
         for task in world.tasks:
             if task.ended is not None:
-                tasks.append(task.ended)
+                tasks.append((task.ended, task.reaped))
                 continue
             known = self._knowledge(task)
             if known is None and world.fine:
@@ -67,7 +67,8 @@ class MachineState:
         items = 0 if followed is None else followed.state()
         names = world.files.listing() if world.starts_vary else ()
         sets = world.files.sets.state() if world.uses_sets else ()
-        return hash((tuple(tasks), tuple(memory), items, names, sets))
+        asleep = world.sleepers.queues
+        return hash((tuple(tasks), tuple(memory), items, names, sets, asleep))
 
     def _learned(self, task: "Task") -> object:
         """What it has loaded and done; of threads the heap, too, which they have in common, and whose accesses are no
@@ -118,7 +119,8 @@ class MachineState:
             if not line.rights.startswith(b"rw-p") or b"/ld-" in line.path:
                 continue
             if begin <= sp < end:
-                begin, end = sp, top or end
+                merged = any(top < each <= end for each in stacks)
+                begin, end = sp, top if top and merged else end  # Above its top: its own variables.
             elif line.path == b"[stack]" or any(begin < each <= end for each in stacks):
                 continue  # Of another thread, which reads its own.
             elif task is not first:

@@ -11,7 +11,7 @@ import pty
 import signal
 import struct
 import tty
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from shmtui.control import ptrace
@@ -43,6 +43,14 @@ _MOST_STOPS: Final = 100_000
 """Before it meets others: private mappings, and sleeps, which are left out."""
 _CLONE: Final = 56
 _CLONE_PARENT: Final = 0x8000
+_CLONE_CHILD_SETTID: Final = 0x01000000
+THREAD_ID: Final = {False: 0x2D0, True: 0x30}
+"""Where ``struct pthread`` has its number: glibc's, and musl's (True), which clears it as the thread ends."""
+_FILLING: Final = b"SHMTUI_FILLING"
+_OF_VARIABLE: Final = 10
+"""Bytes that a variable takes on the stack beside its name and value: ``=``, the end, a pointer."""
+_ENVIRONMENT: Final = 16384
+"""All variables take a multiple of so many bytes."""
 _NO_RANDOMIZE: Final = 0x0040000
 _AT_ENTRY: Final = 9
 _MAP_SHARED, _PROT_WRITE = 1, 2
@@ -70,6 +78,7 @@ class HeldProgram:
         """Where its executable and libraries are loaded."""
         self.is_musl = False
         self._own_code: tuple[tuple[int, int], ...] = ()
+        self._loader: tuple[tuple[int, int], ...] = ()
         self.globals: GlobalVariables | None = None
         """Of a dynamic program: those of a static one are the library's, too."""
         self.terminal, inner = pty.openpty()
@@ -84,6 +93,7 @@ class HeldProgram:
         self.registers = Registers()
         self.breakpoints: dict[int, str] = {}
         """Functions by the address of their first instruction."""
+        self._thread_id = 0
         self.errno_address = 0
         """Where its first thread's errno lies; 0 where that is not known."""
         self.instructions: dict[int, bytes] = {}
@@ -109,7 +119,7 @@ class HeldProgram:
                 ptrace.trace_me()
             except OSError:
                 os._exit(_UNTRACED)
-            os.execvp(self.command[0], self.command)
+            os.execvpe(self.command[0], self.command, filled_environment(os.environb))
         except OSError:
             pass
         finally:
@@ -131,7 +141,7 @@ class HeldProgram:
         self._run_to_entry()
         code = loaded_code(self.pid, self.memory)
         self.executable, self.bases, self.is_musl = code.executable, code.bases, code.is_musl
-        self._own_code = code.own
+        self._own_code, self._loader = code.own, code.loader
         if len(self.bases) > 1:
             self.globals = global_variables(self.executable, self.bases[self.executable])
         own: dict[str, int] = {}
@@ -154,9 +164,18 @@ class HeldProgram:
         if "malloc" in own:
             self._call(own["malloc"], 1)
         self.errno_address = self._call(own[ERRNO_CALL], 0) if ERRNO_CALL in own else 0
+        self._thread_id = self._find_thread_id()
         for address, function in self.breakpoints.items():
             if function not in CONTACT_CALLS or function in STARTING_CALLS | SYSTEM_V_CALLS:
                 os.pwrite(self.memory, BREAKPOINT, address)
+
+    def _find_thread_id(self) -> int:
+        """Where its first thread's number lies; 0 where that is not known."""
+        address = self.registers.fs_base + THREAD_ID[self.is_musl]
+        with contextlib.suppress(OSError, OverflowError):
+            if os.pread(self.memory, 4, address) == struct.pack("<I", self.pid):
+                return address
+        return 0
 
     def _run_to_entry(self) -> None:
         """To where its libraries are loaded."""
@@ -207,6 +226,10 @@ class HeldProgram:
     def is_own(self, address: int) -> bool:
         """Whether its own code lies there, and not a library's."""
         return any(begin <= address < end for begin, end in self._own_code)
+
+    def is_loaders(self, address: int) -> bool:
+        """Whether the dynamic loader's code lies there."""
+        return any(begin <= address < end for begin, end in self._loader)
 
     def _leave(self, value: int) -> None:
         """Leave the function at whose first instruction it was stopped, with ``value``: sleep takes no time."""
@@ -274,6 +297,9 @@ class HeldProgram:
         registers = self.registers.copy()
         registers.rax, registers.rdi = _CLONE, _CLONE_PARENT | signal.SIGCHLD
         registers.rsi = registers.rdx = registers.r10 = registers.r8 = 0
+        if self._thread_id:  # Where the library keeps it: a lock is its owner's by that number.
+            registers.rdi |= _CLONE_CHILD_SETTID
+            registers.r10 = self._thread_id
         registers.rip, registers.orig_rax = self.entry, 2**64 - 1
         ptrace.store_registers(self.pid, registers)
         ptrace.resume(self.pid)
@@ -303,6 +329,17 @@ class HeldProgram:
         if self.memory >= 0:
             os.close(self.memory)
         os.close(self.terminal)
+
+
+def filled_environment(given: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """The variables with one or two more, which fill up what they take on the stack, so that its addresses are the
+    same in another terminal. The kernel aligns their text and the pointers to them, each, to two pointers.
+    """
+    found = {**given, _FILLING: b""}
+    if len(found) % 2:
+        found[_FILLING + b"_2"] = b""
+    taken = sum(len(name) + len(value) + _OF_VARIABLE for name, value in found.items())
+    return {**found, _FILLING: b"-" * (-taken % _ENVIRONMENT)}
 
 
 def _resting() -> str:

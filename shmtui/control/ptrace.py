@@ -57,6 +57,7 @@ class Registers(ctypes.Structure):
     r14: int
     r15: int
     orig_rax: int
+    fs_base: int
 
     def copy(self) -> "Registers":
         return Registers.from_buffer_copy(self)

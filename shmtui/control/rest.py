@@ -83,7 +83,7 @@ def sleep_on(world: "Execution", live: "list[Task]") -> bool:
         if world.result.foreign or not may_wake(task):
             continue
         mark, asleep = _Mark(world), task.operation
-        world.wake_unsignalled(task)
+        world.sleepers.wake_unsignalled(task)
         after = _after_wake(world, task, mark)
         if after is not _After.SLEEPS_ON and mark.has_faults:
             return False

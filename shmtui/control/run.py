@@ -4,6 +4,7 @@ from enum import Enum
 
 import msgspec
 
+from shmtui.control.fatal_fault import FatalFault
 from shmtui.control.happens_before import Race
 from shmtui.control.items import ItemFault
 from shmtui.control.lost_updates import LostUpdate
@@ -87,6 +88,8 @@ class Run(msgspec.Struct):
     """The last call of each task that opened something by its name and failed: in words, and its errno."""
     fault_sites: dict[str, int] = msgspec.field(default_factory=dict)
     """The instruction of each fatal fault."""
+    fatal_faults: dict[str, FatalFault] = msgspec.field(default_factory=dict)
+    """Why it is one, of each task's last, where that is known."""
     programs: dict[str, str] = msgspec.field(default_factory=dict)
     """Of each task the name of its program."""
     parents: dict[str, str] = msgspec.field(default_factory=dict)

@@ -13,7 +13,8 @@ import msgspec
 
 from shmtui.control.execution import Execution
 from shmtui.control.frontier import Covered, Frontier
-from shmtui.control.judge import HANG, Finding, judge, waiting_words
+from shmtui.control.hangs import Hangs
+from shmtui.control.judge import HANG, Finding, judge
 from shmtui.control.operation import Place
 from shmtui.control.places import Names
 from shmtui.control.run import End, Run
@@ -105,13 +106,10 @@ class Search:
         self._clock = clock
         self._begin = clock()
         self._end = self._begin + budget
-        self._ended = False
-        """Whether an execution ended with all programs ended."""
+        self._hangs = Hangs({p.name: p.command for p, _role in execution.programs})
         self._found_at = 0.0
         self._since_found = 0
         """Executions since something was found that is no race alone."""
-        self._hanging: Run | None = None
-        """The shortest one in which somebody waits for ever, as one may whose peers have ended."""
         self._last_told = 0.0
         self.judges_starts = True
         """Whether it is a mistake that a program goes wrong where it starts before one that it needs."""
@@ -141,7 +139,9 @@ class Search:
             self._every_state(calls, self._end)
         self._every_state(accesses, self._end)
         self._end = end
-        self._order_dependent()
+        hang = None if self._decided() else self._hangs.finding(self.names)
+        if hang is not None:
+            self.outcome.found[HANG] = hang
         self.outcome.seconds = self._clock() - self._begin
         return self.outcome
 
@@ -279,11 +279,7 @@ class Search:
         outcome.spinning |= bool(run.spinning) or run.end is End.SPINNING
         outcome.foreign |= run.foreign
         outcome.given_up += run.end is End.UNFINISHED
-        if run.end is End.FINISHED and not run.blocked:
-            self._ended = True
-        elif run.end is End.FINISHED and not run.parked and not run.foreign:
-            shorter = self._hanging is None or len(run.steps) < len(self._hanging.steps)
-            self._hanging = run if shorter else self._hanging
+        self._hangs.note(run)
         for finding in judge(run, self.names):
             if run.starts_vary and finding.kind in _OF_STARTS and not self.judges_starts:
                 self._note_failed_start(finding, run)
@@ -334,11 +330,3 @@ class Search:
             return True
         late = self._clock() > self._found_at + self._after
         return bool(self._found_at) and late and self._since_found >= _AFTER_ORDERS
-
-    def _order_dependent(self) -> None:
-        """Somebody waits for ever in one order, and in another all programs end."""
-        if self._ended and self._hanging is not None and not self._decided():
-            text = _("in another order all programs end; here {who}")
-            who = waiting_words(self._hanging, self.names)
-            finding = Finding(HANG, text.format(who=who), len(self._hanging.steps) - 1)
-            self.outcome.found[HANG] = (finding, self._hanging)

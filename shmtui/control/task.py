@@ -8,6 +8,7 @@ from shmtui.control import calls, ptrace
 from shmtui.control.access import access_of, is_atomic, is_masked
 from shmtui.control.address_space import AddressSpace
 from shmtui.control.call_stops import at_call
+from shmtui.control.fatal_fault import fatal_fault
 from shmtui.control.global_variables import OWN
 from shmtui.control.operation import ACCESSES, Kind, Operation, Place
 from shmtui.control.process_ids import with_told_pids
@@ -180,7 +181,7 @@ class Task:
             return None
         if number in _FAULTS:
             ptrace.load_registers(self.pid, self.registers)
-            self.fault_site = self.registers.rip
+            self._note_fault(number)
         return number
 
     def _guarded(self, address: int) -> Operation | None:
@@ -273,11 +274,18 @@ class Task:
             if number in _FAULTS or number in {0, signal.SIGTRAP}:
                 break
         ptrace.load_registers(self.pid, self.registers)
+        if number not in _FAULTS:
+            self.protect(free=False)
+            return 0
+        self._note_fault(number)
         self.protect(free=False)
-        if number in _FAULTS:
-            self.fault_site = self.registers.rip
-            return number
-        return 0
+        return number
+
+    def _note_fault(self, number: int) -> None:
+        self.fault_site = self.registers.rip
+        fault = fatal_fault(self, number)
+        if fault is not None:
+            self.world.result.fatal_faults[self.name] = fault
 
     def _guard(self, address: int) -> None:
         """Let no access through to the shared mapping that begins there."""

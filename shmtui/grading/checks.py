@@ -70,6 +70,13 @@ def _restart(facts: Facts, weight: Weight) -> Said:
     trial = facts.trial("restart")
     if trial.sweep is None:
         return untold(trial)
+    if trial.sweep.once:
+        return failed(
+            _(
+                "started again after all have ended by themselves, they do not go on: what they leave behind, as the "
+                "values of named semaphores, is not what they begin with"
+            )
+        )
     return _swept(
         [trial.sweep], weight,
         _("started again after each of {kills} kills, items go through"),

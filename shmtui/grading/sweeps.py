@@ -13,7 +13,7 @@ from shmtui.control.run import End, Run, Step
 from shmtui.control.task import Task
 from shmtui.grading.execution_facts import rounds
 from shmtui.grading.trial import Sweep, Trial
-from shmtui.grading.trials import Programs, prepared, shared_files
+from shmtui.grading.trials import TO_THE_END, Programs, prepared, shared_files
 from shmtui.shm.protocol import Role
 
 _ITEMS: Final = 3
@@ -153,7 +153,29 @@ def restarted(programs: Programs) -> Trial:
                 files.contents = dict(begin)
             if not _works(run, whole):
                 hanging.append((words, held))
-        return Trial("", sweep=Sweep(kills, tuple(hanging)))
+        files.contents = _left_at_end(workshop)
+        try:
+            again = _works(execution.run(), whole)
+        finally:
+            files.contents = begin
+        return Trial("", sweep=Sweep(kills, tuple(hanging), once=not again))
+
+
+def _left_at_end(workshop: Workshop) -> dict[str, bytes]:
+    """The files that are there once all have ended by themselves; those of the begin where they do not."""
+    execution, found = workshop.execution, dict(workshop.files.contents)
+
+    def look(world: Execution) -> None:
+        if all(task.ended == 0 for task in world.tasks):
+            found.clear()
+            found.update(shared_files() or {})
+
+    execution.items, items = TO_THE_END, execution.items
+    try:
+        execution.run(look=look)
+    finally:
+        execution.items = items
+    return found
 
 
 def _left(workshop: Workshop, number: int) -> tuple[dict[str, bytes] | None, str, bool]:

@@ -80,7 +80,9 @@ class Usual(msgspec.Struct, frozen=True):
     made_again: str = ""
     """Who initialises a semaphore after another program has, in words; empty where nobody does."""
     failed_calls: dict[str, str] = {}
-    """Of each task the last call that opened something by its name and failed, and why."""
+    """Of each task that has ended, why it could not use memory that it was killed for, and the last call that opened
+    something by its name and failed.
+    """
     roles: dict[str, str] = {}
     """The side of each task."""
     asleep: bool = False
@@ -93,6 +95,8 @@ class Sweep(msgspec.Struct, frozen=True):
     kills: int
     hanging: tuple[tuple[str, bool], ...]
     """The step in words, and whether the killed one had waited for something that it had not posted yet."""
+    once: bool = False
+    """Whether, started again after all had ended by themselves, they do not go on."""
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -136,7 +140,8 @@ def trial_of(text: str) -> Trial:
             lists = {name: tuple(usual[name]) for name in ("left", "alive")}
             usual = Usual(**{**usual, **lists, "spins": spins})
         if sweep is not None:
-            sweep = Sweep(sweep["kills"], tuple((step, held) for step, held in sweep["hanging"]))
+            hanging = tuple((step, held) for step, held in sweep["hanging"])
+            sweep = Sweep(sweep["kills"], hanging, sweep["once"])
         found = tuple(Shown(**{**each, "order": tuple(each["order"])}) for each in record["found"])
         refusal = None if refusal is None else Refusal(refusal)
         return Trial(

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from shmtui.control.execution import Execution
 from shmtui.control.exploration import Workshop, confirm, explore
-from shmtui.control.judge import Finding, failed_call, judge, waiting_words
+from shmtui.control.judge import Finding, judge, waiting_words, why_it_ended
 from shmtui.control.operation import SILENT, Kind
 from shmtui.control.program import EndedEarlyError
 from shmtui.control.ring_layout import RingFinder, initial_contents, settle
@@ -241,7 +241,7 @@ def usual(programs: Programs, *, consumers_first: bool = False) -> Trial:
             tuple(left_tasks),
             {task: run.output(task)[:_MOST_OUTPUT] for task in run.programs},
             tuple(looks.values()), used.ru_maxrss, round(cpu, 3), max(clocks, default=0.0),
-            _made_again(run, workshop), {task: failed_call(run, task) for task in run.failed_calls},
+            _made_again(run, workshop), {task: words for task in run.ends if (words := why_it_ended(run, task, workshop.names))},
             {task: role.value for task, role in run.roles.items()},
             any(op.kind is Kind.KERNEL for _task, op in run.blocked),
         )  # fmt: skip

@@ -27,6 +27,12 @@ def exploration_lines(result: "Exploration") -> Iterator[str]:
         layout=inert(result.layout)
         or _("not known: items, indices and races are not judged (--header)")
     )
+    if result.sides:
+        sides = (
+            f"{_(role.value)} {', '.join(sorted(t for t, r in result.sides.items() if r is role))}"
+            for role in dict.fromkeys(result.sides.values())
+        )
+        yield _("sides     {sides}").format(sides=" · ".join(sides))
     for number, part in enumerate(result.outcome.covered):
         label = _("covered   {part}") if not number else "          {part}"
         yield label.format(part=covered_words(part))
@@ -168,6 +174,7 @@ def exploration_json(result: "Exploration") -> dict[str, Any]:
         "programs": {name: list(command) for name, command in result.commands.items()},
         "items": result.items,
         "layout": result.layout or None,
+        "sides": {task: role.value for task, role in result.sides.items()},
         "findings": [
             {"kind": kind, "claim": finding.claim}
             for kind, (finding, _run) in outcome.found.items()

@@ -106,10 +106,13 @@ MUTANTS: Final = (
     Mutant("family", "private", "process-private", consumers=0),
     Mutant("family", "last threads endless", "deadlock", consumers=0),
     Mutant("family", "copied", "private-memory", consumers=0),
-    Mutant("threads", "no-lock", "lost-update", consumers=0),
+    Mutant("threads", "no-lock", "lost-update empty-slot-taken", consumers=0),
     Mutant("threads", "less", "deadlock", consumers=0),
     Mutant("threads", "total", "lost-update", consumers=0),
     Mutant("threads", "if", "spurious-wakeup", consumers=0),
+    # A mark for one of two who are to end by it.
+    Mutant("marks", "threads", "deadlock", consumers=0),
+    Mutant("marks", "", "hang", consumers=2, items=4),
     # As students write them.
     Mutant("course", "sum", "lost-update", items=6),
     Mutant("course", "twice", "mutex-overflow"),
@@ -142,6 +145,8 @@ RIGHT: Final = (
     Mutant("family", "threads endless", consumers=0),
     Mutant("family", "two", consumers=0),
     Mutant("threads", "", consumers=0),
+    Mutant("marks", "threads each", consumers=0),
+    Mutant("marks", "each", consumers=2, items=5),
     Mutant("course", "", items=6),
     Mutant("course", "", producers=2, consumers=2),
 )

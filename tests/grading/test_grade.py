@@ -356,6 +356,7 @@ def test_the_call_that_failed_is_named(tmp_path: Path, rubric: Path) -> None:
     words = "shm_open(/exchange_of_others) failed: No such file or directory"
     assert words in found["runs"]["evidence"]
     assert "SIGSEGV" in found["runs"]["evidence"]
+    assert "the pointer is null, or what a call returned that failed" in found["runs"]["evidence"]
 
 
 FAMILY: Final = """
@@ -449,3 +450,21 @@ def test_its_mistake(tmp_path: Path, rubric: Path, macros: tuple[str, ...]) -> N
     results = family(tmp_path, rubric, *macros, "ROOM 4", code=1)
     assert of(results, "fail") == {"items-kept", "taken-once"}
     assert results["items-kept"]["kind"] == "item-overwritten"
+
+
+def test_what_works_once(tmp_path: Path) -> None:
+    """A semaphore that is left at another value than it begins with hangs the second run, with nobody killed."""
+    file = tmp_path / "once.c"
+    file.write_text(
+        "#include <fcntl.h>\n#include <semaphore.h>\nint main(void)\n{\n"
+        '    sem_t *things = sem_open("/once_things", O_CREAT, 0600, 2);\n'
+        "    for (int i = 0; i < 2; i++)\n        sem_wait(things);\n    MORE\n    return 0;\n}\n"
+    )
+    for more, verdict in (("", "fail"), ('sem_unlink("/once_things");', "pass")):
+        text = file.read_text().replace("MORE", more)
+        source_file = tmp_path / f"{verdict}.c"
+        source_file.write_text(text)
+        done = run_shmtui("grade", "--producer", str(source_file), "--format", "json",
+                          *quick(tmp_path, "restart = 1"), timeout=4 * PATIENCE)  # fmt: skip
+        (result,) = json.loads(done.stdout)["results"]
+        assert result["verdict"] == verdict, result

@@ -48,6 +48,24 @@ def schedule(
     assert not [each for each in os.listdir("/dev/shm") if name[1:] in each]
 
 
+def test_a_schedule_of_threads(tmp_path: Path) -> None:
+    """A ring in global variables is no segment to be shown; steps and sources are. One of the variables holds an
+    address on the stack, which another environment does not move.
+    """
+    threads, file = tmp_path / "threads", tmp_path / "lost.shmsched"
+    source = SOURCE.with_name("threads.c")
+    subprocess.run([require("gcc"), "-g", "-w", "-o", threads, source, "-pthread"], check=True)
+    done = run_shmtui("explore", "--producer", f"{threads} no-lock", "--schedule", str(file))
+    assert "4 × 4-byte items in queue" in done.stdout, done.stderr
+    assert re.search(r"sides +producer P1\.\d", done.stdout)
+    other = {"ONE_MORE": "and longer"}
+    with Terminal("replay", str(file), columns=100, rows=30, env=other) as terminal:
+        screen = terminal.wait_for("✗ critical")
+        assert re.search(r"threads\.c:\d+", screen)
+        terminal.press("q")
+        assert terminal.wait() == 0
+
+
 def position(screen: str) -> tuple[int, int]:
     """The step that it is held at, and the last one."""
     found = re.search(r"step (\d+) of (\d+)", screen)
