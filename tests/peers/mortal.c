@@ -40,6 +40,7 @@ int main(int argc, char **argv) {
     int produces = argv[2][0] == 'p', at = atoi(argv[5]), pace = atoi(argv[6]);
     step = atoi(argv[3]);
     struct sigaction action = {.sa_handler = told};
+    sigfillset(&action.sa_mask); /* Of two that wait, "go on" is handled last: the lower number is first. */
     sigaction(SIGHUP, &action, NULL);
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGUSR2, &action, NULL);
