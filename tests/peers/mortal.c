@@ -2,13 +2,16 @@
    programs do. SIGHUP: it dies by SIGKILL before step STEP (1 wait permit, 2 wait mutex, 3 transfer,
    4 post mutex, 5 post permit, 6 pace) of the next item. SIGUSR1 has it rest between two items,
    SIGUSR2 go on. Counts its items and their sum at place AT of the file TALLY. */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct {
@@ -34,6 +37,16 @@ static void before(int at) {
 
 static void take(sem_t *semaphore) {
     while (sem_wait(semaphore) && errno == EINTR) continue;
+}
+
+/* Sleep, for a time each, as long as it is told to rest. What is told between the look and the sleep ends that. */
+static void rest(int milliseconds) {
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
+    struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
+    while (resting) ppoll(NULL, 0, &time, &before);
+    sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 int main(int argc, char **argv) {
@@ -70,6 +83,6 @@ int main(int argc, char **argv) {
         sem_post(give);
         before(6);
         usleep(pace);
-        while (resting) usleep(pace * 100);
+        rest(pace / 10);
     }
 }
