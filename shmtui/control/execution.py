@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec.structs import replace
 
+from shmtui.control import ptrace
 from shmtui.control.address_space import AddressSpace
 from shmtui.control.calls import names_one
 from shmtui.control.commuting import Commuting, objects_of
@@ -356,8 +357,9 @@ class Execution:
         number = sum(task.program is parent.program for task in self.tasks) + 1
         space = parent.space if is_thread else AddressSpace(pid, parent.space)
         task = Task(self, parent.program, f"{parent.program.name}.{number}", pid, space, parent)
+        ptrace.load_registers(pid, task.registers)
         if is_thread:
-            task.stack_top = self._state.stack_of(task)
+            task.stack_top = task.registers.rsp + os.sysconf("SC_PAGE_SIZE") // 32
         if is_thread or task.has_guarded_globals:
             task.share_globals()
         self.tasks.append(task)
