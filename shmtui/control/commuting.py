@@ -8,12 +8,14 @@ others need not go on before these:
   this task holds: nobody else can come to them before it is done;
 - a signal, or the begin of a wait for a condition, where all signal it and wait for it under one lock;
 - whatever follows a wait or lock that was gone through, up to the first step that is neither of these nor
-  another wait: what others do in between they can do as well before that wait.
+  another wait: what others do in between they can do as well before that wait. Not before another wait for
+  what somebody takes, somewhere, in the other order: each of the two may have the one that the other needs.
 
 That is believed of a word or lock for as long as every execution has shown it. An execution that shows
 otherwise is among those that are searched, as all before it stands; the search begins anew then.
 """
 
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
@@ -53,6 +55,8 @@ class Commuting:
         self._looked_at: set[Place] = set()
         """Objects of which somebody asks whether they are free, or loads the value."""
         self._objects: set[Place] = set()
+        self._then_taken: dict[Place, set[Place]] = {}
+        """Which objects are waited for after this one, with nothing in between that concerns others."""
         self._held: dict[str, set[Place]] = {}
         self._holders: dict[Place, str] = {}
 
@@ -67,6 +71,27 @@ class Commuting:
             return all(c < 0 and place not in self._looked_at for place, c in changes)
         waits = operation.kind in {Kind.WAIT, Kind.LOCK, Kind.WAKE}
         return waits and object_of(operation, own) not in self._looked_at
+
+    def goes_through(self, taken: Collection[Place], operation: Operation, own: str) -> bool:
+        """One that has ``taken`` these, and done nothing since that concerns others, comes to another wait or lock:
+        whether nobody else need go on before it.
+        """
+        wanted = objects_of(operation, own)
+        for place in taken:
+            after = self._then_taken.setdefault(place, set())
+            if not after >= wanted:
+                after |= wanted
+                self.broken += any(self._leads(each, {place}) for each in wanted)
+        return not any(self._leads(place, taken) for place in wanted)
+
+    def _leads(self, place: Place, taken: Collection[Place]) -> bool:
+        """Whether one of ``taken`` is waited for after ``place``, at once or by others; or is that."""
+        known, found = {place}, [place]
+        while found:
+            new = self._then_taken.get(found.pop(), set()) - known
+            known |= new
+            found += new
+        return not known.isdisjoint(taken)
 
     def commutes(self, task: str, operation: Operation, own: str) -> bool:
         """Whether it makes no difference when ``task`` takes this step; ``own``: as of `called`."""
@@ -192,6 +217,11 @@ def words_of(operation: Operation) -> list[Place]:
     first = place.offset - place.offset % _WORD
     end = place.offset + max(operation.width, 1)
     return [Place(place.segment, at) for at in range(first, end, _WORD)]
+
+
+def objects_of(operation: Operation, own: str) -> set[Place]:
+    """The same of all that a call of semop is about."""
+    return {object_of(each, own) for each in operation.each()}
 
 
 def object_of(operation: Operation, own: str) -> Place:

@@ -89,6 +89,14 @@ def uses_system_v(path: str) -> bool:
         return bool(SYSTEM_V_CALLS & _imported(path) or _addresses(file, SYSTEM_V_CALLS))
 
 
+@cache
+def asks_time(path: str) -> bool:
+    """Whether an executable imports a clock's function, or is static, so that it may have one."""
+    with open(path, "rb") as file:
+        own = _addresses(file, CLOCK_CALLS)
+    return bool(CLOCK_CALLS & _imported(path) or own)
+
+
 def _imported(path: str) -> set[str]:
     with open(path, "rb") as file:
         return {name for name, _kind, place, _value in _symbols(file)[1] if not place}

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec.structs import replace
 
+from shmtui.control import ptrace
 from shmtui.control.address_space import AddressSpace
 from shmtui.control.calls import names_one
-from shmtui.control.commuting import Commuting
+from shmtui.control.commuting import Commuting, objects_of
 from shmtui.control.ending import Ending
 from shmtui.control.entry_points import uses_system_v
 from shmtui.control.items import Items, Ring
 from shmtui.control.machine_state import MachineState
 from shmtui.control.object_misuse import ObjectUse
 from shmtui.control.observation import ExecutionObserver, own_name
-from shmtui.control.operation import ACCESSES, COND_WAITS, WAKES, Kind, Operation
+from shmtui.control.operation import ACCESSES, COND_WAITS, WAKES, Kind, Operation, Place
 from shmtui.control.program import HeldProgram
 from shmtui.control.ptrace import Stops
 from shmtui.control.readiness import is_ready, may_wake
@@ -114,6 +115,8 @@ class Execution:
         """Who has gone through waits since the last point at which any could have gone on, and done nothing else
         that concerns others.
         """
+        self._taken: set[Place] = set()
+        """What it waited for."""
         self._over = False
         self._beyond: Beyond | None = None
         usual = _FIRST_STEPS + _ITEM_STEPS * self.items * len(self.programs)
@@ -195,6 +198,7 @@ class Execution:
             enabled = self._enabled() if self._beyond is not None else []
             if not enabled:
                 return False
+        self._may_stay_inside()
         at, order, state = len(self.result.choices), self._order, 0
         searched = self.seen is not None and at >= len(order)
         local = [task for task in enabled if self._is_local(task)] if searched else []
@@ -217,13 +221,24 @@ class Execution:
         self.result.choices.append(ChoicePoint(names, chosen.name, default.name, asleep, state))
         begins = not goes_on or self._inside is chosen
         acquires = self.commuting.acquires(chosen.operation, own_name(chosen))
+        before = self._taken if self._inside is chosen else set()
+        taken = objects_of(chosen.operation, own_name(chosen)) if acquires else set()
         count = len(self.tasks)
         accesses = chosen.operation.kind in ACCESSES and self._is_local(chosen)
         self._take(chosen)
         inside = (acquires and begins) or (accesses and self._inside is chosen)
         self._inside = chosen if self._reduces and inside and count == len(self.tasks) else None
+        self._taken = before | taken if self._inside is not None else set()
         self._current = chosen
         return True
+
+    def _may_stay_inside(self) -> None:
+        """Have others go on before its next wait, where the order of the two waits matters."""
+        task = self._inside
+        if task is None or not self.commuting.acquires(task.operation, own_name(task)):
+            return
+        if not self.commuting.goes_through(self._taken, task.operation, own_name(task)):
+            self._inside = None
 
     def _ordered(self, name: str, enabled: list[Task], at: int) -> Task:
         for task in enabled:
@@ -342,8 +357,9 @@ class Execution:
         number = sum(task.program is parent.program for task in self.tasks) + 1
         space = parent.space if is_thread else AddressSpace(pid, parent.space)
         task = Task(self, parent.program, f"{parent.program.name}.{number}", pid, space, parent)
+        ptrace.load_registers(pid, task.registers)
         if is_thread:
-            task.stack_top = self._state.stack_of(task)
+            task.stack_top = task.registers.rsp + os.sysconf("SC_PAGE_SIZE") // 32
         if is_thread or task.has_guarded_globals:
             task.share_globals()
         self.tasks.append(task)

@@ -1,17 +1,16 @@
 """All that the rest of an execution depends on, as one number: two executions in the same state go on alike."""
 
-import os
 import struct
 from typing import TYPE_CHECKING, Final
 
 from shmtui.control import ptrace
-from shmtui.control.operation import ACCESSES
-from shmtui.control.ptrace import Registers
+from shmtui.control.operation import ACCESSES, COND_WAITS, STARTING, Kind
 from shmtui.shm.protocol import Role
 
 if TYPE_CHECKING:
     from shmtui.control.execution import Execution
     from shmtui.control.task import Task
+    from shmtui.procfs.maps import MapsLine
 
 _PAGE: Final = 4096
 _ZEROS: Final = bytes(_PAGE)
@@ -20,6 +19,13 @@ _ZERO_PAGE: Final = b"zero"
 _MOST_SHARED: Final = 8 << 20
 _MOST_BYTES: Final = 1 << 20
 """Of a range of memory; programs of an exercise have less."""
+_LOADERS: Final = (b"ld-linux", b"ld-2.")
+"""What the names of glibc's dynamic loader begin with."""
+_ARGUMENTS: Final = {
+    Kind.TIMED_WAIT: 2, Kind.CLOCK_WAIT: 3, Kind.TIMED_LOCK: 2, Kind.JOIN: 4, Kind.SET: 4, Kind.TRY_SET: 4,
+    Kind.SLEEP: 4, **dict.fromkeys(COND_WAITS, 4), **dict.fromkeys(STARTING, 4),
+}  # fmt: skip
+"""Of the calls that have more than one, or have them where the loaded ones tell nothing of it: as many as any has."""
 
 
 class MachineState:
@@ -36,7 +42,8 @@ class MachineState:
         """The state: what each task's process alone can write, its registers as far as they count, and what is
         shared. A task's number stands there as its name.
 
-        At loads and stores a task whose memory is too large to be read is known by all that it has loaded so far.
+        At loads and stores a process of one thread whose memory is too large to be read is known by all that it has
+        loaded so far.
         """
         world = self._world
         self._whole = True
@@ -50,13 +57,9 @@ class MachineState:
             if known is None and world.fine:
                 known = self._learned(task)
             self._whole = self._whole and known is not None
-            asked = task.slept if task.asked_time else 0
-            made = (
-                world.observed.calls.get(task.name, 0)
-                if world.role_of(task) is Role.PRODUCER
-                else 0
-            )
-            tasks.append((task.operation.kind, task.operation.site, task.woken, asked, made, known))
+            time = (task.slept, task.asked_time) if task.program.asks_time else ()
+            made = world.observed.points(task) if world.role_of(task) is Role.PRODUCER else ()
+            tasks.append((task.operation.kind, task.operation.site, task.woken, time, made, known))
         segments = sorted(world.memory.segments().items())
         self._whole = self._whole and sum(size for _name, size in segments) <= _MOST_SHARED
         if not self._whole:
@@ -71,17 +74,10 @@ class MachineState:
         return hash((tuple(tasks), tuple(memory), items, names, sets, asleep))
 
     def _learned(self, task: "Task") -> object:
-        """What it has loaded and done; of threads the heap, too, which they have in common, and whose accesses are no
-        steps.
-        """
-        learned = self._world.observed.learned.get(task.name, 0)
-        if len(task.space.tasks) < 2 or task is not task.space.tasks[0]:
-            return learned
-        lines = [line for line in task.space.lines() if line.path == b"[heap]"]
-        heap = b"".join(
-            task.space.read(line.start, min(line.end - line.start, _MOST_BYTES)) for line in lines
-        )
-        return learned, hash(self._named(heap))
+        """What it has loaded and done; None of threads, whose accesses to what they have in common are not all steps."""
+        if len(task.space.tasks) > 1:
+            return None
+        return self._world.observed.learned.get(task.name, 0)
 
     def _named(self, raw: bytes) -> bytes:
         pages = (raw[at : at + _PAGE] for at in range(0, len(raw), _PAGE))
@@ -96,44 +92,56 @@ class MachineState:
     def _knowledge(self, task: "Task") -> object:
         """Its memory and registers; None where the memory is too large."""
         r = task.registers
-        ranges = self._memory(task, r.rsp, task.stack_top)
-        if any(size > _MOST_BYTES for _begin, size in ranges):
+        ranges = self._memory(task, r.rsp)
+        most = _MOST_BYTES if len(task.space.tasks) < 2 else _MOST_SHARED
+        if any(size > most for _begin, size in ranges):
             return None
         memory = hash(self._named(b"".join(task.space.read(*each) for each in ranges)))
         kept = r.rbx, r.rbp, r.r12, r.r13, r.r14, r.r15, r.rsp, memory
-        if task.operation.kind not in ACCESSES:
-            return kept  # At a call no other register counts.
+        kind = task.operation.kind
+        if kind not in ACCESSES and kind is not Kind.START:
+            arguments = (r.rdi, r.rsi, r.rdx, r.rcx)[: _ARGUMENTS.get(kind, 0)]
+            return kept, task.operation.address, arguments  # At a call no other register counts.
         others = r.rax, r.rcx, r.rdx, r.rsi, r.rdi, r.r8, r.r9, r.r10, r.r11, r.eflags
         loaded = self._world.observed.loaded.get(task.name, 0)
         return kept, others, ptrace.vector_registers(task.pid), loaded
 
-    def _memory(self, task: "Task", sp: int, top: int) -> list[tuple[int, int]]:
-        """Begin and size of its stack in use; and of the writable memory that its process alone has, for the first of
-        its living threads.
+    def _memory(self, task: "Task", sp: int) -> list[tuple[int, int]]:
+        """Begin and size of its stack in use; and of the memory that its process alone has, for the first of its
+        living threads. Shared memory that is met for the first time is noted.
         """
-        found = []
-        stacks = {other.stack_top for other in task.space.tasks} - {0}
+        found, below = [], 0
         first = next(each for each in task.space.tasks if each.ended is None)
         for line in task.space.lines():
-            begin, end = line.start, line.end
-            if not line.rights.startswith(b"rw-p") or b"/ld-" in line.path:
+            begin, end, guard = line.start, line.end, below
+            below = end if line.rights.startswith(b"---p") else 0
+            if line.rights[1:2] == b"w" and line.rights.endswith(b"s"):
+                task.place(begin)
+            if not _is_own(line, task):
                 continue
-            if begin <= sp < end:
-                merged = any(top < each <= end for each in stacks)
-                begin, end = sp, top if top and merged else end  # Above its top: its own variables.
-            elif line.path == b"[stack]" or any(begin < each <= end for each in stacks):
+            others = [each for each in task.space.tasks if begin < each.stack_top <= end]
+            is_stack = line.path == b"[stack]" or (len(others) < 2 and guard == begin)
+            if is_stack and begin <= sp < end:
+                begin = sp
+            elif line.path == b"[stack]" or task is not first:
                 continue  # Of another thread, which reads its own.
-            elif task is not first:
-                continue
+            elif is_stack and others:
+                if others[0].ended is None:
+                    continue
+                begin = others[0].stack_top  # Above it there may be variables of others.
             found.append((begin, end - begin))
         return found
 
-    @staticmethod
-    def stack_of(task: "Task") -> int:
-        """Where the stack of a thread begins that is about to run its first instruction."""
-        registers = Registers()
-        ptrace.load_registers(task.pid, registers)
-        return registers.rsp + os.sysconf("SC_PAGE_SIZE") // 32
+
+def _is_own(line: "MapsLine", task: "Task") -> bool:
+    """Whether a process has it for itself, and may have stored something there: also code, or what can only be read
+    by now. Not the loader's, which changes with the first call of each function.
+    """
+    name = line.path.rpartition(b"/")[2]
+    if name.startswith(_LOADERS) and line.path != task.program.executable.encode():
+        return False
+    stored = line.rights[1:2] == b"w" or not line.path
+    return line.rights[:1] == b"r" and line.rights.endswith(b"p") and stored
 
 
 def _with_words(raw: bytes, word: bytes, other: bytes) -> bytes:

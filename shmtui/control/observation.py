@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from shmtui.control.task import Task
 
 
+_WORD_BYTES: Final = 8
+"""The most that a step's ``after`` has."""
 _TRIED_LOCKS: Final = frozenset({Kind.TRY_LOCK, Kind.TIMED_LOCK})
 
 
@@ -30,15 +32,18 @@ class ExecutionObserver:
         """At loads and stores: what each task has done and loaded so far, as a number."""
         self.loaded: dict[str, int] = {}
         """The same since its last call."""
-        self.calls: dict[str, int] = {}
-        """How often each has waited or posted."""
         self.set_up = True
         """Whether the programs are being started, one after the other."""
-        self._visits: dict[tuple[str, object], int] = {}
+        self._visits: dict[str, dict[object, int]] = {}
+        """Of each task, how often it has waited or posted at which point."""
 
     def visits(self, task: "Task") -> int:
         """How often a task has taken the step that it stands before."""
-        return self._visits.get((task.name, _point(task.operation)), 0)
+        return self._visits.get(task.name, {}).get(_point(task.operation), 0)
+
+    def points(self, task: "Task") -> frozenset[tuple[object, int]]:
+        """How often a task has waited or posted at which point."""
+        return frozenset(self._visits.get(task.name, {}).items())
 
     def note(
         self, task: "Task", operation: Operation, before: int | None, after: int | None
@@ -60,7 +65,9 @@ class ExecutionObserver:
         if world.fine and not self.set_up:
             self._commuting(task, operation, before, failed=failed)
         if world.fine:
-            learned = after if kind in ACCESSES else failed
+            learned: object = after if kind in ACCESSES else failed
+            if operation.width > _WORD_BYTES:
+                learned = world.memory.bytes_of(operation)
             self.learned[name] = hash((self.learned.get(name, 0), kind, operation.site, learned))
             loaded = self.loaded.get(name, 0) if kind in ACCESSES else 0
             self.loaded[name] = hash((loaded, kind, operation.site, learned))
@@ -85,9 +92,8 @@ class ExecutionObserver:
         if self.items is not None:
             gives = any(one.kind in {Kind.POST, Kind.UNLOCK} for one in each)
             self.items.synchronised(name, gives=gives)
-        self.calls[name] = self.calls.get(name, 0) + 1
-        at = name, _point(operation)
-        self._visits[at] = self._visits.get(at, 0) + 1
+        visits, at = self._visits.setdefault(name, {}), _point(operation)
+        visits[at] = visits.get(at, 0) + 1
 
     def _access(
         self, task: "Task", operation: Operation, before: int | None, after: int | None

@@ -22,6 +22,7 @@ from shmtui.control.entry_points import (
     SLEEPING_CALLS,
     STARTING_CALLS,
     SYSTEM_V_CALLS,
+    asks_time,
 )
 from shmtui.control.global_variables import GlobalVariables, global_variables
 from shmtui.control.loaded_code import loaded_code
@@ -77,6 +78,8 @@ class HeldProgram:
         self.bases: dict[str, int] = {}
         """Where its executable and libraries are loaded."""
         self.is_musl = False
+        self.asks_time = False
+        """Whether it may ask for the time."""
         self._own_code: tuple[tuple[int, int], ...] = ()
         self._loader: tuple[tuple[int, int], ...] = ()
         self.globals: GlobalVariables | None = None
@@ -141,6 +144,7 @@ class HeldProgram:
         self._run_to_entry()
         code = loaded_code(self.pid, self.memory)
         self.executable, self.bases, self.is_musl = code.executable, code.bases, code.is_musl
+        self.asks_time = asks_time(self.executable)
         self._own_code, self._loader = code.own, code.loader
         if len(self.bases) > 1:
             self.globals = global_variables(self.executable, self.bases[self.executable])

@@ -217,13 +217,15 @@ class SharedBytes:
             return b"" if value is None else value.to_bytes(4, "little")
         if segment in self._files.descriptors:
             return os.pread(self._files.descriptors[segment], size, offset)
+        found = b""
         for task in self._tasks:
             if task.ended is None and not task.foreign:
                 for begin, end, place in task.space.shared:
                     within = place.offset <= offset < place.offset + end - begin
-                    if place.segment == segment and within:
-                        return task.space.read(begin + offset - place.offset, size)
-        return b""
+                    if place.segment == segment and within and len(found) < size:
+                        read = task.space.read(begin + offset - place.offset, size)
+                        found = max(found, read, key=len)
+        return found
 
     def put(self, place: Place, raw: bytes) -> bool:
         """Write to a shared file; False where it cannot be opened."""
@@ -246,10 +248,10 @@ class SharedBytes:
         return b"" if place is None else self.raw(place.segment, place.offset, operation.width)
 
     def segments(self) -> dict[str, int]:
-        """Bytes of what living tasks map, by name."""
-        return {
-            place.segment: place.offset + end - begin
-            for task in self._tasks
-            if task.ended is None
-            for begin, end, place in task.space.shared
-        }
+        """Bytes of what living tasks map, by name: up to the last one that any of them maps."""
+        found: dict[str, int] = {}
+        for task in self._tasks:
+            for begin, end, place in task.space.shared if task.ended is None else ():
+                size = place.offset + end - begin
+                found[place.segment] = max(found.get(place.segment, 0), size)
+        return found

@@ -65,6 +65,8 @@ class Task:
         """Whether that was one that would have waited, and had no time to."""
         self.awaited = 0
         """Whom it joins: a thread's structure, or a PID as waitpid(2) takes it."""
+        self._fault = 0
+        """The signal of the instruction under a breakpoint, with which it is to run on; or 0."""
         self._returns: dict[int, tuple[bytes, bool, str]] = {}
         """The byte under each breakpoint at which a call returns, whether that is mmap's, and the call of one that
         opens something, in words.
@@ -118,7 +120,8 @@ class Task:
         """Run to the next step, from ``status`` on where there was a stop already, and with signal ``number``."""
         while True:
             if status is None:
-                ptrace.resume(self.pid, number)
+                ptrace.resume(self.pid, number or self._fault)
+                self._fault = 0
                 status, rests = Stops.within(self.pid, PATIENCE), 0
                 while status is None:
                     rests = rests + 1 if not self.take_output() and self._rests() else 0
@@ -251,9 +254,10 @@ class Task:
         """Run the instruction under the breakpoint that it stands at."""
         address = self.registers.rip
         self.space.write(address, self.program.instructions[address])
-        ptrace.single_step(self.pid)
-        Stops.next(self.pid)
+        self._fault = self._run_instruction()
         self.space.write(address, BREAKPOINT)
+        if self._fault:
+            self._note_fault(self._fault)
 
     def leave(self, value: int) -> None:
         """Leave the function at whose entry it stands, with ``value``."""
@@ -266,20 +270,27 @@ class Task:
     def _access(self) -> int:
         """Carry out the load or store; the signal that it ends with, or 0."""
         self.protect(free=True)
-        number = int(signal.SIGTRAP)
-        while True:
-            ptrace.single_step(self.pid)
-            status = Stops.next(self.pid)
-            number = os.WSTOPSIG(status) if os.WIFSTOPPED(status) else 0
-            if number in _FAULTS or number in {0, signal.SIGTRAP}:
-                break
+        number = self._run_instruction()
         ptrace.load_registers(self.pid, self.registers)
-        if number not in _FAULTS:
-            self.protect(free=False)
-            return 0
-        self._note_fault(number)
+        if number:
+            self._note_fault(number)
         self.protect(free=False)
         return number
+
+    def _run_instruction(self) -> int:
+        """The signal of the fault that it ends with, or 0."""
+        signals: set[int] = set()
+        number = 0
+        while number not in _FAULTS | {signal.SIGTRAP}:
+            ptrace.single_step(self.pid)
+            status = Stops.next(self.pid)
+            if not os.WIFSTOPPED(status):
+                break
+            number = os.WSTOPSIG(status)
+            signals.add(number)
+        for came in signals - _FAULTS - {signal.SIGTRAP}:  # It gets them as it runs on.
+            os.kill(self.pid, came)
+        return number if number in _FAULTS else 0
 
     def _note_fault(self, number: int) -> None:
         self.fault_site = self.registers.rip

@@ -137,12 +137,8 @@ def in_vain(history: History) -> Iterator[str]:
     known that there are not: he may wait for more of them than there ever are.
     """
     now, crew = history.now, living(history.now)
-    permits = [history.value(role) for role in POSTERS]
-    if (
-        not all(permits)
-        if any(v is not None for v in permits)
-        else now.count in {0, now.layout.slots}
-    ):
+    permits = {history.value(role) for role in POSTERS} - {None}
+    if {0, now.layout.slots} & (permits or {now.count}):
         return  # Then they wait for the other side.
     runs = runs_at_rest(history)
     restless = [p for p in crew if (runs.get(p.pid) or 0) >= _AGAIN]

@@ -112,6 +112,32 @@ def test_nothing_is_found_in_a_right_program(
     assert "4 × " in record["layout"]
 
 
+@pytest.mark.parametrize(
+    ("words", "flags", "found"),
+    [
+        ("straight", (), set()),
+        ("crossed", (), {"deadlock"}),
+        ("pairs", (), {"deadlock"}),
+        ("variable", ("-O0",), {"hang"}),
+        ("variable", ("-O0", "-zexecstack"), {"hang"}),
+        ("read-only", ("-O0",), {"hang"}),
+        ("argument", ("-O2",), {"hang"}),
+    ],
+)
+@pytest.mark.parametrize("folder", ["plain", "ld-lab"])
+def test_orders_that_few_show(
+    built: Callable[..., str], explored: Explore, tmp_path: Path, words: str,
+    flags: tuple[str, ...], found: set[str], folder: str,
+) -> None:  # fmt: skip
+    (tmp_path / folder).mkdir()
+    program = shutil.copy(built("states", "gcc", "-Wl,-z,now", *flags), tmp_path / folder)
+    record = explored(
+        "--producer", f"{program} {words}", "--consumer", f"{program} consume {words}"
+    )
+    assert kinds(record) == found, record
+    assert found or record["covered"][0]["complete"]
+
+
 def test_two_producers_without_a_mutex(built: Callable[..., str], explored: Explore) -> None:
     """The race is named, and an order found in which an item is lost by it."""
     ring = built("ring")
