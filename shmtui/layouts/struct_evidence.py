@@ -162,7 +162,7 @@ def _with_direction(
     elif first == layout or len(states(layout, readings)) < STATES:
         return resolved
     # Where the names say it plainly, and the values fit the other way, neither is believed.
-    words = _("shown with {shown}; {other} fits the values, too: say which with --map").format(
+    words = _("shown with --map {shown}; --map {other} fits the values, too: say which").format(
         shown=",".join(shown), other=",".join(other)
     )
     return replace(resolved, by_convention=shown, disputes=(words,))

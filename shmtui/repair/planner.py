@@ -84,7 +84,9 @@ def make_plan(
     if refusal is not None:
         return refusal
     placed = eliminate(consent.applied(positions), snapshot)
-    refusal = refusals.unfinished(snapshot, placed or consent.applied(positions), consent)
+    stand = placed or consent.applied(positions)
+    freed = _is_proved_free(snapshot, stand, wanted)
+    refusal = refusals.unfinished(snapshot, stand, consent, freed=freed)
     if refusal is not None:
         return refusal
     if placed is None:
