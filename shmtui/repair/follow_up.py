@@ -49,9 +49,15 @@ def follow_up(observed: Observation, plan: Plan, guard: ResumeGuard, clock: Cloc
             break
     remaining = observed.watch(AFTER_SECONDS)
     # Those that waited may have been seen to wait no longer before an index was seen to move.
-    moved = moved or indices(sampler.sample()) != plan.indices
+    last = sampler.sample()
+    moved = moved or indices(last) != plan.indices
+    as_written = all(
+        (state := last.semaphores.get(change.semaphore)) and state.value == change.after.value
+        for change in plan.changes
+    )
     still = tuple(names([p]) for p in sleepers.pending)
-    return RepairOutcome(interruptions, moved, still, remaining, len(plan.waiting) - len(waiting))
+    went_on = len(plan.waiting) - len(waiting)
+    return RepairOutcome(interruptions, moved, still, remaining, went_on, as_written)
 
 
 class PrivateSleepers:

@@ -104,6 +104,17 @@ def test_an_item_that_moves_before_anything_is_looked_at_has_moved(ring: StuckRi
     assert "puts it back" not in done.stdout
 
 
+def test_no_way_back_is_offered_from_a_lock_that_is_taken_again(ring: StuckRing) -> None:
+    """The survivor takes mutex and keeps it: nothing moves, and --undo would be refused."""
+    ring.run("dier")
+    sitter = ring.start("sitter")
+    poll(lambda: sleeps_on_futex(sitter.pid), "it waits for mutex")
+    done = run_shmtui("repair", ring.name, *DEAD, "--yes")
+    assert "nothing has moved yet" in done.stdout, done.stdout
+    assert "puts it back" not in done.stdout
+    assert run_shmtui("repair", ring.name, *SLOTS, "--undo").returncode == 2
+
+
 def test_one_that_waits_for_a_permit_may_have_the_lock(ring: StuckRing) -> None:
     """The refusal names it: it may have taken the lock first."""
     ring.get_stuck()
