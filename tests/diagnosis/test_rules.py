@@ -584,6 +584,7 @@ def test_threads_of_one_process_wake_each_other() -> None:
     assert doubt is not None
     assert doubt.certainty is Certainty.LIKELY
     assert doubt.severity is Status.WARNING
+    assert "shmtui repair" not in doubt.remedy, "it is refused while nobody is stuck"
 
 
 @pytest.mark.parametrize("full", [0, 1])

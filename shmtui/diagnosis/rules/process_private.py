@@ -60,8 +60,9 @@ def process_private(history: History) -> Iterator[Finding]:
             ).format(semaphores=", ".join(marked)),
             _("the private word is 128: sem_init was called with pshared 0")
             if now.layout.libc is Libc.MUSL
-            else _("the private word is 0: sem_init was called with pshared 0"),
+            else _("the private word is 0: sem_init was called with pshared 0, or not at all"),
             _("used by {who}").format(who=names(list(users.values()))),
+            nobody_stuck=True,
         )
 
 
@@ -125,12 +126,17 @@ def _private_finding(
     claim: str,
     *evidence: str,
     forgotten_ones: Sequence[SemaphoreRole] = (),
+    nobody_stuck: bool = False,
 ) -> Finding:
     remedy = _("in the program, pass 1 as sem_init's second argument; now: {repair}")
     if forgotten_ones:
         remedy = _(
             "in the program, call sem_init(&s, 1, value) for {semaphores} too, once before any process waits; now: "
             "{repair}"
+        )
+    if nobody_stuck:
+        remedy = _(
+            "in the program, pass 1 as sem_init's second argument; look again once something is stuck"
         )
     consent = "--yes"
     if SemaphoreRole.MUTEX in forgotten_ones:
