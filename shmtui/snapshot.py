@@ -327,6 +327,8 @@ class Snapshot(_WorkedOut, msgspec.Struct, frozen=True, dict=True):
     """A process that this user cannot read may take part: it could open the segment for writing.
     Root's processes count only where the segment is root's; see ``assumptions``.
     """
+    outside: bool = False
+    """Processes outside this PID namespace may use the same /dev/shm: to be root shows none of them."""
     older_users: tuple[str, ...] = ()
     """Who still maps an unlinked segment of the same name, by name and PID. Hostile text is possible."""
     unseen_pids: tuple[int, ...] = ()

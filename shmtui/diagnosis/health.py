@@ -43,6 +43,12 @@ ABSENCES: Final = frozenset(
 )  # fmt: skip
 """Findings that rest on what no process does: all of /proc is searched before one is reported."""
 
+CAUSES: Final = frozenset(
+    {"never-initialised", "late-init", "process-private", "private-mapping", "other-struct",
+     "mixed-libc", "no-size", "truncated", "replaced", "older-segment"}
+)  # fmt: skip
+"""Findings that may be why others are there: of two that are as severe, they are told first."""
+
 RULES: Final[tuple[Callable[[History], Iterator[Finding]], ...]] = (
     initialisation.never_initialised,
     initialisation.late_init,
@@ -95,7 +101,7 @@ def diagnose(snapshots: Sequence[Snapshot]) -> Health:
     if history.now.layout.assumed:
         reasons = history.now.layout.assumptions
         findings = [_at_most_likely(finding, reasons) for finding in findings]
-    findings.sort(key=lambda f: (f.severity is not Status.CRITICAL, f.code))
+    findings.sort(key=lambda f: (f.severity is not Status.CRITICAL, f.code not in CAUSES, f.code))
     if any(f.severity is Status.CRITICAL for f in findings):
         return Health(Status.CRITICAL, tuple(findings))
     harmless = all(f.code in HARMLESS for f in findings)

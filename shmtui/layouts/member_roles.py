@@ -263,8 +263,15 @@ def _none_left_out(
             "{struct} has semaphores whose roles are not told by their names: say --map "
             "{options} with {left}, or {absent} for none"
         )
+        if len(open_) == len(fitting) == 1:
+            text = _(
+                "{struct} has a semaphore whose role is not told by its name: say --map {options}={left}, or --map "
+                "{options}={absent} if it is another's"
+            )
         raise ShmtuiError(text.format(
-            struct=title(struct), options=",".join(f"{role}=…" for role in open_),
+            struct=title(struct), options=",".join(
+                role if len(open_) == len(fitting) == 1 else f"{role}=…" for role in open_
+            ),
             left=listed(name for name in members if name in fitting), absent=ABSENT,
         ))  # fmt: skip
 

@@ -149,13 +149,14 @@ def _as_options(layouts: tuple[Layout, ...]) -> tuple[str, ...]:
 class AmbiguousLayoutError(ShmtuiError):
     """Several layouts fit, or none is sure; ``candidates`` holds them, the likeliest first.
 
-    ``missed``: why no struct of the programs is one of them, in words.
+    ``missed``: why no struct of the programs is one of them, in words: said first, since to settle
+    that is surer than to choose among bytes.
     """
 
     def __init__(
         self, text: str, candidates: tuple[Layout, ...] = (), missed: tuple[str, ...] = ()
     ) -> None:
-        super().__init__("; ".join((text, *missed)))
+        super().__init__("; ".join((*missed, text)))
         self.candidates = candidates
         self.missed = missed
 

@@ -97,6 +97,17 @@ def judge_direction(layout: Layout, readings: Sequence[Reading]) -> tuple[Layout
     return ways if weights[0] <= weights[1] else ways[::-1]
 
 
+def directions_by_count(ways: Sequence[Layout], readings: Sequence[Reading]) -> tuple[Layout, ...]:
+    """Those of the two ``ways`` that the program's own count of items allows. One goes where the count misses it,
+    again and again and far more than the other, in a ring that moves: one at rest may be halfway through an item.
+    """
+    if len(ways) < 2 or ways[0].count is None or len(states(ways[0], readings)) < STATES:
+        return tuple(ways)
+    missed = [sum(not _count_fits(way, reading) for reading in readings) for way in ways]
+    least, most = sorted(missed)
+    return (ways[missed.index(least)],) if most >= max(2, _FAR * least) else tuple(ways)
+
+
 def states(layout: Layout, readings: Iterable[Reading]) -> set[tuple[int | None, int | None]]:
     """The different values of both indices."""
     return {(v.in_, v.out) for v in (values_of(layout, reading) for reading in readings)}

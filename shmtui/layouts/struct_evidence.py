@@ -18,6 +18,7 @@ from shmtui.layouts.ring_values import Reading, values_of
 from shmtui.layouts.role_evidence import (
     STATES,
     DirectionEvidence,
+    directions_by_count,
     judge_capacity,
     judge_count,
     judge_direction,
@@ -149,7 +150,7 @@ def _with_direction(
 ) -> ResolvedLayout:
     """The direction that the values allow; both where they allow both."""
     shown, other = found.roles.directions
-    first, *others = judge_direction(layout, readings)
+    first, *others = directions_by_count(judge_direction(layout, readings), readings)
     if others and has_no_lock(layout):
         seen = [way for way in (first, *others) if flows(way, readings)]
         first, *others = seen if len(seen) == 1 else (first, *others)
@@ -162,7 +163,7 @@ def _with_direction(
     elif first == layout or len(states(layout, readings)) < STATES:
         return resolved
     # Where the names say it plainly, and the values fit the other way, neither is believed.
-    words = _("shown with {shown}; {other} fits the values, too: say which with --map").format(
+    words = _("shown with --map {shown}; --map {other} fits the values, too: say which").format(
         shown=",".join(shown), other=",".join(other)
     )
     return replace(resolved, by_convention=shown, disputes=(words,))

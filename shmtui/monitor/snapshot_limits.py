@@ -66,6 +66,7 @@ class SnapshotLimits:
             older_users=self._older_users(snapshot, segment),
             elsewhere=elsewhere,
             unseen=elsewhere is not False and (unseen.may_take_part or bool(elsewhere)),
+            outside=elsewhere is not False and unseen.outside,
             unseen_pids=unseen.writers if elsewhere is None and unseen.all_listed else (),
             waits_hidden=table.waits_hidden,
             assumptions=tuple(assumptions),

@@ -28,16 +28,18 @@ INTERRUPT_SECONDS: Final = 0.05
 
 
 def follow_up(observed: Observation, plan: Plan, guard: ResumeGuard, clock: Clock) -> RepairOutcome:
-    """Interrupt the processes that still sleep privately, and watch whether items move."""
+    """Interrupt the processes that still sleep privately, and watch whether items move.
+
+    The first may move before the first sample: it counts from where they stood when the words were written.
+    """
     sleepers = PrivateSleepers(plan.private_sleepers)
     interruptions, moved, waiting = 0, False, set(plan.waiting)
     sampler = observed.sampler
-    first = sampler.sample()
     end = clock.monotonic() + MOVING_SECONDS
     while clock.monotonic() < end:
         clock.sleep(INTERRUPT_SECONDS)
         snapshot = sampler.sample()
-        moved = moved or indices(snapshot) != indices(first)
+        moved = moved or indices(snapshot) != plan.indices
         waiting &= set(waiting_for(plan.unlocks, snapshot))
         sleepers.update(observed.positions(snapshot), snapshot)
         for process in sleepers.wakeable(snapshot):
@@ -47,9 +49,15 @@ def follow_up(observed: Observation, plan: Plan, guard: ResumeGuard, clock: Cloc
             break
     remaining = observed.watch(AFTER_SECONDS)
     # Those that waited may have been seen to wait no longer before an index was seen to move.
-    moved = moved or indices(sampler.sample()) != indices(first)
+    last = sampler.sample()
+    moved = moved or indices(last) != plan.indices
+    as_written = all(
+        (state := last.semaphores.get(change.semaphore)) and state.value == change.after.value
+        for change in plan.changes
+    )
     still = tuple(names([p]) for p in sleepers.pending)
-    return RepairOutcome(interruptions, moved, still, remaining, len(plan.waiting) - len(waiting))
+    went_on = len(plan.waiting) - len(waiting)
+    return RepairOutcome(interruptions, moved, still, remaining, went_on, as_written)
 
 
 class PrivateSleepers:

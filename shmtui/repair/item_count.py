@@ -6,12 +6,14 @@ from typing import Final
 from shmtui.diagnosis.rules.initialisation import uninitialised, unmarked
 from shmtui.i18n import _
 from shmtui.repair.plan import Refusal
-from shmtui.repair.protocol_positions import ProtocolPosition
+from shmtui.repair.protocol_positions import Place, ProtocolPosition
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Origin, Snapshot
 
 DEATHS: Final = frozenset({"dead-holder", "lost-permit"})
 """Findings after which a permit may be gone."""
+_ASLEEP: Final = frozenset({Place.EMPTY, Place.FULL, Place.MUTEX, Place.HIDDEN})
+"""Where a process goes on only once another posts."""
 SMALLEST: Final = 3
 """With fewer slots a death leaves more than one reading of the ring."""
 
@@ -54,12 +56,11 @@ def resident_items(
     if between:
         # The permits contradict the indices. The slots are what the next process uses.
         return between
+    again = _("end every process that maps it, and start them again")
+    free = any(p.place not in _ASLEEP for p in positions)
     return Refusal(
         _("in == out, and the permits do not tell whether the ring is empty or full"),
-        _(
-            "end every process that maps it, and start them again; or let one side run until it "
-            "blocks"
-        ),
+        _("{again}; or let one side run until it blocks").format(again=again) if free else again,
     )
 
 

@@ -84,7 +84,9 @@ def make_plan(
     if refusal is not None:
         return refusal
     placed = eliminate(consent.applied(positions), snapshot)
-    refusal = refusals.unfinished(snapshot, placed or consent.applied(positions), consent)
+    stand = placed or consent.applied(positions)
+    freed = _is_proved_free(snapshot, stand, wanted)
+    refusal = refusals.unfinished(snapshot, stand, consent, freed=freed)
     if refusal is not None:
         return refusal
     if placed is None:
@@ -160,7 +162,10 @@ def _plan(
             _("{command} counts it").format(command=consent.with_option("--permits")),
             needs_permits=True,
         )
-    if lock is None and not permits and not private:
+    wakes = any(
+        snapshot.semaphores[role].value for p in private for role, private_ in p.asleep if private_
+    )
+    if lock is None and not permits and not (wakes or (private and undecided is None)):
         return undecided or Refusal(
             _("every semaphore already has the right value: what was found is passing"),
             _("look again in a moment"),

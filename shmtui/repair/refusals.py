@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
-from shmtui.diagnosis.at_rest import LONGER_S
+from shmtui.diagnosis.at_rest import LONGER_S, stopped
 from shmtui.diagnosis.health import HARMLESS
+from shmtui.diagnosis.history import living
+from shmtui.diagnosis.rules.conditions import lock_of
 from shmtui.diagnosis.rules.initialisation import by_own_futex
 from shmtui.diagnosis.wording import names as process_names
 from shmtui.diagnosis.wording import target
@@ -51,11 +53,22 @@ def nothing_for(
             _("nothing was found, and something is undecided: {what}").format(
                 what="; ".join(snapshot.health.undecided)
             ),
-            f"shmtui check {target(snapshot)} --for {LONGER_S}"
-            if snapshot.layout.has_ring and not snapshot.layout.disputed
-            else _("say the layout with --map or --layout"),
+            _more_to_know(snapshot),
         )
     return None
+
+
+def _more_to_know(snapshot: Snapshot) -> str:
+    """What settles what is undecided: what the user knows of the layout, or a longer watch."""
+    if not snapshot.layout.has_ring or snapshot.layout.disputed:
+        return _("say the layout with --map or --layout")
+    if not (snapshot.semaphores or lock_of(snapshot)):
+        return _("shmtui repair {name} with --mutex, --empty and --full").format(
+            name=target(snapshot)
+        )
+    for text in stopped(living(snapshot)):
+        return text
+    return f"shmtui check {target(snapshot)} --for {LONGER_S}"
 
 
 def nameless(snapshot: Snapshot) -> Refusal | None:
@@ -91,16 +104,7 @@ def _not_by_semaphores(
         _("{who} may hold mutex, and its holder may be dead: that cannot be told apart").format(
             who=names(suspects)
         ),
-        ngettext(
-            "if you know that it holds nothing, and that no program is yet to post mutex: {command}; "
-            "otherwise: {otherwise}",
-            "if you know that they hold nothing, and that no program is yet to post mutex: {command}; "
-            "otherwise: {otherwise}",
-            len(suspects),
-        ).format(
-            command=consent.assuming_idle(_pids(suspects)) + ("" if consent.lock else " --lock"),
-            otherwise=remedy,
-        ),
+        if_free(_pids(suspects), consent, remedy),
         needs_idle=_pids(suspects),
     )
 
@@ -112,6 +116,20 @@ def if_idle(pids: Sequence[int], consent: Consent, otherwise: str) -> str:
         "if you know that they hold nothing: {command}; otherwise: {otherwise}",
         len(pids),
     ).format(command=consent.assuming_idle(pids), otherwise=otherwise)
+
+
+def if_free(pids: Sequence[int], consent: Consent, otherwise: str) -> str:
+    """The command for a user who knows that these hold nothing, and that nobody is to post mutex."""
+    return ngettext(
+        "if you know that it holds nothing, and that no program is yet to post mutex: {command}; "
+        "otherwise: {otherwise}",
+        "if you know that they hold nothing, and that no program is yet to post mutex: {command}; "
+        "otherwise: {otherwise}",
+        len(pids),
+    ).format(
+        command=consent.assuming_idle(pids) + ("" if consent.lock else " --lock"),
+        otherwise=otherwise,
+    )
 
 
 def blocked_or_ended() -> str:
@@ -219,7 +237,10 @@ def unseen(snapshot: Snapshot, consent: Consent) -> Refusal:
         limits="; ".join(snapshot.limits)
     )
     if not pids:
-        return Refusal(why, sight)
+        outside = _(
+            "outside the container, with the PID that one of its processes has there: {command} --pid PID"
+        )
+        return Refusal(why, outside.format(command=consent.command) if snapshot.outside else sight)
     return Refusal(
         why,
         _("{sight}; or, if you know that it takes no part: {command}").format(
@@ -230,9 +251,9 @@ def unseen(snapshot: Snapshot, consent: Consent) -> Refusal:
 
 
 def unfinished(
-    snapshot: Snapshot, positions: Sequence[ProtocolPosition], consent: Consent
+    snapshot: Snapshot, positions: Sequence[ProtocolPosition], consent: Consent, *, freed: bool
 ) -> Refusal | None:
-    """The refusal where a process may be in the middle of an item."""
+    """The refusal where a process may be in the middle of an item; ``freed``: none is to post mutex."""
     running = [p for p in positions if p.place is Place.UNKNOWN]
     blind = [p for p in running if not p.readable]
     if blind:
@@ -254,7 +275,7 @@ def unfinished(
         pids = _pids((*elsewhere, *waiting))
         return Refusal(
             _("mutex is 0, and may be held by {who}").format(who=names((*elsewhere, *waiting))),
-            if_idle(pids, consent, blocked_or_ended()),
+            (if_idle if freed or consent.lock else if_free)(pids, consent, blocked_or_ended()),
             transient=True,
             needs_idle=pids,
         )

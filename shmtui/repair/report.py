@@ -22,6 +22,8 @@ class RepairOutcome(msgspec.Struct, frozen=True):
     """The findings now."""
     went_on: int
     """How many of those that waited for a lock of the plan were seen not to wait for it since."""
+    as_written: bool = True
+    """Whether the semaphores still have the values that were written: else nothing is put back."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -84,7 +86,8 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def _way_back(self) -> tuple[str, ...]:
-        if self.kept is None or self.outcome.moved or self.outcome.went_on:
+        passed = self.outcome.moved or self.outcome.went_on or not self.outcome.as_written
+        if self.kept is None or passed:
             return ()
         text = _("as long as nothing moves, {command} puts it back (kept in {file})")
         return (text.format(command=self.undo, file=self.kept),)

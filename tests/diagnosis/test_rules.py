@@ -589,6 +589,7 @@ def test_threads_of_one_process_wake_each_other() -> None:
     assert doubt is not None
     assert doubt.certainty is Certainty.LIKELY
     assert doubt.severity is Status.WARNING
+    assert "shmtui repair" not in doubt.remedy, "it is refused while nobody is stuck"
 
 
 @pytest.mark.parametrize("full", [0, 1])
@@ -609,6 +610,54 @@ def private(*processes: Process, full: int = 0) -> Snapshot:
     """A ring whose semaphores were initialised with pshared 0."""
     one = shown(0, 1, 5 - full, full, *processes)
     return replace(one, semaphores={r: replace(s, shared=False) for r, s in one.semaphores.items()})
+
+
+def test_a_mutex_that_nobody_initialised_beside_permits_that_somebody_did() -> None:
+    """It is not held: no wrong order, no dead holder. With sem_init for all, 0 is a lock that is taken."""
+    producer = replace(peer(1, Role.UNKNOWN, MUTEX), threads=1, wakeable=False, letter="S")
+    one = shown(0, 0, 4, 0, producer, replace(peer(2, Role.CONSUMER, FULL), letter="S"))
+    one = replace(one, semaphores=one.semaphores | {FULL: SemaphoreState(0, 1, True)})
+    never = replace(one, semaphores=one.semaphores | {MUTEX: SemaphoreState(0, 1, False)})
+    said = diagnose(looks(never)).findings
+    assert [f.code for f in said] == ["process-private"]
+    assert "sem_init was not called for it" in said[0].evidence[0]
+    assert "for mutex too" in said[0].remedy
+    assert "--yes --lock" in said[0].remedy
+    one = replace(one, semaphores=one.semaphores | {MUTEX: SemaphoreState(0, 1, True)})
+    awake = replace(one, processes=(replace(producer, wakeable=True), one.processes[1]))
+    assert codes(diagnose(looks(awake))) == {"wrong-order"}
+
+
+def test_an_empty_that_nobody_initialised_is_not_repaired() -> None:
+    """There was never a permit, and no index tells an empty ring from a full one."""
+    producer = replace(peer(1, Role.PRODUCER, EMPTY_), threads=1, wakeable=False, letter="S")
+    one = shown(0, 1, 0, 0, producer, replace(peer(2, Role.CONSUMER, FULL), letter="S"))
+    never = replace(one, semaphores=one.semaphores | {EMPTY_: SemaphoreState(0, 1, False)})
+    first = diagnose(looks(never)).findings[0]
+    assert first.code == "process-private"
+    assert "for empty too" in first.remedy
+    assert "shmtui repair" not in first.remedy
+
+
+@pytest.mark.parametrize(("full", "in_", "repairs"), [(0, 2, False), (1, 2, True), (0, 3, True)])
+def test_a_repair_is_named_only_where_the_ring_tells_what_it_holds(
+    full: int, in_: int, *, repairs: bool
+) -> None:
+    """All permits are lost and in == out: nothing tells whether it is empty or full."""
+    one = shown(0, 1, 0, full, replace(peer(1, Role.PRODUCER, EMPTY_), letter="S"))
+    finding = found(replace(one, in_=in_), "lost-permit")
+    assert finding is not None
+    assert ("shmtui repair" in finding.remedy) is repairs
+    assert ("post full after each item" in finding.remedy) is not repairs
+
+
+def test_whoever_is_stopped_is_to_be_resumed_before_anything_is_watched_on() -> None:
+    """To watch a stopped program longer tells nothing."""
+    stopped = replace(peer(1, Role.PRODUCER, None), letter="T")
+    one = shown(0, 0, 5, 0, stopped, peer(2, Role.CONSUMER, MUTEX))
+    left = diagnose(looks(one, 2.6)).undecided
+    assert any("kill -CONT 1" in line for line in left)
+    assert not any("--for" in line for line in left)
 
 
 def test_who_began_to_wait_before_sem_init() -> None:
@@ -775,6 +824,7 @@ def test_too_many_permits(empty: int, full: int, extra: int) -> None:
     assert finding is not None
     assert finding.claim.startswith(f"{extra} permit")
     assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+    assert any("initialised with more than the slots" in line for line in finding.evidence)
 
 
 def test_a_process_with_another_view() -> None:
@@ -791,6 +841,13 @@ def test_a_process_with_another_view() -> None:
     assert finding is not None
     assert finding.certainty is Certainty.LIKELY
     assert not found(shown(0, 1, 5, 0, replace(copying, access=Access.READ)), "private-mapping")
+    # Its peer waits for what the copy never gives: that is told second, and not to start another one.
+    waits = replace(peer(1, Role.PRODUCER, EMPTY_), letter="S")
+    full = shown(0, 1, 0, 5, waits, copying)
+    full = replace(full, semaphores=full.semaphores | {EMPTY_: SemaphoreState(0, 1, True)})
+    said = diagnose(looks(full, 4)).findings
+    assert [f.code for f in said] == ["private-mapping", "nobody-left"]
+    assert {f.remedy for f in said} == {"in the program, pass MAP_SHARED to mmap"}
 
 
 def test_a_segment_without_bytes() -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from shmtui.layouts.ring_values import Reading, excess, possible, values_of
 from shmtui.layouts.role_evidence import (
     contradiction,
+    directions_by_count,
     judge_capacity,
     judge_direction,
     judge_last,
@@ -140,6 +141,40 @@ def test_one_index_that_lags_tells_nothing() -> None:
         layout,
         swapped(layout),
     }
+
+
+def counted(*moments: tuple[int, int, int]) -> tuple[Layout, list[Reading]]:
+    """A ring of one lock and a count: ``in``, ``out`` and the count at some moments."""
+    seed = seed_layout(5, ITEM_TYPES["int32"], LIBC)
+    layout = replace(seed, empty=None, full=None, count=(seed.size - 4, "i"))
+    seen = []
+    for in_, out, count in moments:
+        raw = bytearray(seed.size)
+        struct.pack_into("<i", raw, seed.in_ or 0, in_)
+        struct.pack_into("<i", raw, seed.out or 0, out)
+        struct.pack_into("<i", raw, seed.size - 4, count)
+        seen.append(Reading.whole(bytes(raw)))
+    return layout, seen
+
+
+@pytest.mark.parametrize(
+    ("moments", "told"),
+    [
+        (((3, 3, 5), (3, 4, 4), (4, 4, 5), (4, 0, 4)), True),
+        # A full ring fits either way, and one at rest may be halfway through an item.
+        (((3, 3, 5), (4, 4, 5), (0, 0, 5)), False),
+        (((3, 4, 4), (3, 4, 4), (3, 4, 4)), False),
+        # Items counted a moment late miss both now and then.
+        (((3, 3, 5), (3, 4, 5), (3, 4, 4), (4, 4, 5)), False),
+    ],
+)
+def test_a_count_of_items_tells_the_direction(
+    moments: tuple[tuple[int, int, int], ...], *, told: bool
+) -> None:
+    """``in`` less ``out`` is the count, and the other way round it is what is left of the slots."""
+    layout, seen = counted(*moments)
+    for ways in ((layout, swapped(layout)), (swapped(layout), layout)):
+        assert directions_by_count(ways, seen) == ((layout,) if told else ways)
 
 
 def test_counters_that_move_after_the_post() -> None:

@@ -166,6 +166,9 @@ def test_a_semaphore_of_ones_own_kind_is_none(tmp_path: Path) -> None:
         ("int in, out, data[3]; sem_t one, mutex;", {},
          "b (FILE:7) has semaphores whose roles are not told by their names: say --map "
          "empty=…,full=… with one, or - for none"),
+        ("int in, out, data[3]; sem_t avail, slots, mutex;", {},
+         "b (FILE:7) has a semaphore whose role is not told by its name: say --map full=avail, or --map "
+         "full=- if it is another's"),
         ("int in, out, data[3];", {"in": "in", "out": "in"},
          "in of b (FILE:7) may be in and out: say which member is what, as --map in=…,out=…"),
     ],

@@ -741,7 +741,7 @@ def test_a_repair_of_a_disputed_ring_is_refused(start: Start) -> None:
     dead = Finding("dead-holder", Status.CRITICAL, "", (), Certainty.LIKELY, "")
     refused = make_plan(snapshot, [dead], ())
     assert isinstance(refused, Refusal)
-    assert "in=head,out=tail fits the values, too" in str(refused)
+    assert "--map in=head,out=tail fits the values, too" in str(refused)
     said = stat_json(program.name, *options, "--map", "in=tail,out=head")
     assert not said["layout"]["assumed"]
 

@@ -69,6 +69,7 @@ int main(int argc, char **argv) {
         else { b->data[b->in] = i; b->in = (b->in + 1) % N; }
         sem_post(&b->mutex);
         sem_post(give);
+        while (what == 'o') pause();                                        /* one item alone */
         usleep(atoi(argv[3]));
     }
 }

@@ -92,6 +92,29 @@ def test_another_gives_the_lock_back(ring: StuckRing) -> None:
     assert ring.rest().consistent
 
 
+def test_an_item_that_moves_before_anything_is_looked_at_has_moved(ring: StuckRing) -> None:
+    """The only survivor puts its one item in as soon as mutex is free, and nothing moves after that."""
+    ring.run("dier")
+    survivor = ring.start("one-item")
+    poll(lambda: sleeps_on_futex(survivor.pid), "it waits for mutex")
+    before = ring.words()
+    done = run_shmtui("repair", ring.name, *DEAD, "--yes")
+    assert ring.words().in_ == before.in_ + 1
+    assert "items move again" in done.stdout, done.stdout
+    assert "puts it back" not in done.stdout
+
+
+def test_no_way_back_is_offered_from_a_lock_that_is_taken_again(ring: StuckRing) -> None:
+    """The survivor takes mutex and keeps it: nothing moves, and --undo would be refused."""
+    ring.run("dier")
+    sitter = ring.start("sitter")
+    poll(lambda: sleeps_on_futex(sitter.pid), "it waits for mutex")
+    done = run_shmtui("repair", ring.name, *DEAD, "--yes")
+    assert "nothing has moved yet" in done.stdout, done.stdout
+    assert "puts it back" not in done.stdout
+    assert run_shmtui("repair", ring.name, *SLOTS, "--undo").returncode == 2
+
+
 def test_one_that_waits_for_a_permit_may_have_the_lock(ring: StuckRing) -> None:
     """The refusal names it: it may have taken the lock first."""
     ring.get_stuck()

@@ -248,6 +248,22 @@ def test_a_private_sleeper_is_interrupted_while_a_permit_is_there() -> None:
     assert sleepers.pending == ()
 
 
+@pytest.mark.parametrize("full", [0, 1])
+def test_no_plan_is_made_that_writes_no_word_and_wakes_nobody(full: int) -> None:
+    """Who sleeps privately on an ``empty`` that nobody initialised is interrupted for nothing."""
+    producer = replace(hidden(1, P), place=Place.EMPTY, asleep=((ON_EMPTY, True),), readable=True)
+    ring = replace(seen((1, 0), (0, 1), (full, 0), in_=2, out=2), waits_hidden=())
+    marked = {role: replace(ring.semaphores[role], shared=True) for role in (ON_MUTEX, ON_FULL)}
+    ring = replace(ring, semaphores=ring.semaphores | marked)
+    found = [finding("process-private"), finding("lost-permit")]
+    made = make_plan(ring, found, [producer], Consent(permits=True))
+    if full:  # Then the ring is full, and the semaphore is marked for all.
+        assert isinstance(made, Plan)
+    else:
+        assert isinstance(made, Refusal)
+        assert "whether the ring is empty or full" in made.why
+
+
 def test_a_hidden_private_sleeper_counts_until_it_was_interrupted_to_some_effect() -> None:
     """What it sleeps on is not seen; that a permit and a waiter stay beside each other is."""
     planned = replace(hidden(1, P), place=Place.EMPTY, asleep=((ON_EMPTY, True),))

@@ -26,7 +26,8 @@ from shmtui.diagnosis.rules.holder_evidence import (
     placed,
     slept,
 )
-from shmtui.diagnosis.rules.initialisation import uninitialised
+from shmtui.diagnosis.rules.initialisation import forgotten, uninitialised
+from shmtui.diagnosis.rules.process_private import stuck_privately
 from shmtui.diagnosis.rules.wrong_order import (
     HeldMutex,
     inferred_wrong_order,
@@ -54,6 +55,8 @@ def held_mutex(history: History) -> Iterator[Finding]:
     now, unmoved, deficit = history.now, history.unmoved_ns(), deficit_of(history.now)
     if history.value(MUTEX) != 0 or unmoved < SETTLED_NS or uninitialised(now):
         return
+    if MUTEX in forgotten(now) and any(MUTEX in p.waits for p in stuck_privately(history)):
+        return  # Nobody need have taken what nobody initialised.
     processes = living(now)
     waiting = tuple(p for p in processes if MUTEX in p.waits)
     behind = tuple(

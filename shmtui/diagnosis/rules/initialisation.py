@@ -47,6 +47,16 @@ def unmarked(s: Snapshot) -> bool:
     return s.layout.libc is Libc.MUSL or s.layout.semaphores != "embedded"
 
 
+def forgotten(s: Snapshot) -> list[SemaphoreRole]:
+    """The semaphores that are as ``ftruncate`` leaves them, beside others that are marked as shared: sem_init
+    was not called for those, or with 0 as its second argument.
+    """
+    states = s.semaphores
+    if unmarked(s) or not any(x.shared for x in states.values()):
+        return []
+    return [role for role, x in states.items() if x.value == 0 and x.shared is False]
+
+
 def by_own_futex(s: Snapshot) -> list[Process]:
     """Where nobody has called sem_init: processes that sleep as sem_wait of glibc never does there, for
     all processes on a word that is marked as private to one. It is no ``sem_t`` but a word of the

@@ -47,8 +47,21 @@ def permits(history: History) -> Iterator[Finding]:
         ),
         tuple(facts),
         sure,
-        repair_remedy(history, "--yes" if history.workers_only else "--yes --permits"),
+        _remedy(history, missing),
     )
+
+
+def _remedy(history: History, missing: int) -> str:
+    """The repair; or what mends the program, where no permit and no index tells what the ring holds."""
+    now = history.now
+    lost = missing >= now.layout.slots and now.in_ == now.out and now.in_ is not None
+    if lost and not history.workers_only:
+        return _(
+            "in the program, post full after each item that is put in, and empty after each that is taken; then "
+            "end every process that maps it, and start them again: no permit is left that tells whether the ring "
+            "is empty or full"
+        )
+    return repair_remedy(history, "--yes" if history.workers_only else "--yes --permits")
 
 
 def no_semaphore(s: Snapshot) -> str:
@@ -171,6 +184,11 @@ def _causes(history: History, missing: int) -> Iterator[str]:
             yield _("ended a moment ago: {who}").format(who=names(gone))
         if dead or gone:
             return
-        yield _("a process left out a sem_post, or died before it")
+        yield _(
+            "a process left out a sem_post, or died before it; or empty was initialised with fewer than the slots"
+        )
     else:
-        yield _("a process called sem_post twice, or without the sem_wait before it")
+        yield _(
+            "a process called sem_post twice, or without the sem_wait before it; or empty was initialised with "
+            "more than the slots"
+        )

@@ -1,15 +1,15 @@
 """Findings about semaphores that are private to one process. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from shmtui.diagnosis.history import SETTLED_NS, History, living
 from shmtui.diagnosis.holders import unaccounted_threads
-from shmtui.diagnosis.rules.initialisation import began_private, uninitialised
+from shmtui.diagnosis.rules.initialisation import began_private, forgotten, uninitialised
 from shmtui.diagnosis.wording import names, repair_remedy
 from shmtui.i18n import _
 from shmtui.shm.libc import Libc
-from shmtui.shm.protocol import Role
+from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Certainty, Finding, Process, Snapshot, Status
 
 
@@ -21,20 +21,21 @@ def process_private(history: History) -> Iterator[Finding]:
     sleeps on while its semaphore has permits.
     """
     now = history.now
-    private = [p for p in living(now) if p.wakeable is False and not began_private(p, now)]
-    others = len(living(now)) > 1 or uninitialised(now)
-    stuck = [p for p in private if _cannot_wake(p, history)] if others else []
+    stuck = stuck_privately(history)
     if stuck:
-        on = ", ".join(sorted({str(role) for p in stuck for role in p.waits}))
+        on = {role for p in stuck for role in p.waits}
+        never = [role for role in forgotten(now) if role in on]
         yield _private_finding(
             history,
             Status.CRITICAL,
             Certainty.CERTAIN,
             _("no sem_post of another process wakes {who}").format(who=names(stuck)),
+            *_not_initialised(now, never),
             _("blocked on {semaphores} with a PRIVATE futex operation (/proc/PID/syscall)").format(
-                semaphores=on
+                semaphores=", ".join(sorted(on))
             ),
             _("a sem_post from another process raises the value and wakes nobody"),
+            forgotten_ones=never,
         )
         return
     marked = [role for role, s in now.semaphores.items() if s.shared is False]
@@ -59,9 +60,28 @@ def process_private(history: History) -> Iterator[Finding]:
             ).format(semaphores=", ".join(marked)),
             _("the private word is 128: sem_init was called with pshared 0")
             if now.layout.libc is Libc.MUSL
-            else _("the private word is 0: sem_init was called with pshared 0"),
+            else _("the private word is 0: sem_init was called with pshared 0, or not at all"),
             _("used by {who}").format(who=names(list(users.values()))),
+            nobody_stuck=True,
         )
+
+
+def stuck_privately(history: History) -> list[Process]:
+    """Who sleeps where no other process can wake it, and nothing of its own does."""
+    now = history.now
+    if len(living(now)) < 2 and not uninitialised(now):
+        return []
+    private = [p for p in living(now) if p.wakeable is False and not began_private(p, now)]
+    return [p for p in private if _cannot_wake(p, history)]
+
+
+def _not_initialised(s: Snapshot, never: Sequence[SemaphoreRole]) -> Iterator[str]:
+    """What shows that sem_init was called for some of the semaphores alone."""
+    if never:
+        marked = [role for role, state in s.semaphores.items() if state.shared]
+        yield _(
+            "{semaphores}: 0 and not marked as shared, as ftruncate leaves it, while {others} are marked: sem_init was not called for it, or with 0 as its second argument"
+        ).format(semaphores=", ".join(never), others=", ".join(marked))
 
 
 def _users_together(history: History) -> dict[int, Process]:
@@ -100,15 +120,36 @@ def _cannot_wake(process: Process, history: History) -> bool:
 
 
 def _private_finding(
-    history: History, severity: Status, sure: Certainty, claim: str, *evidence: str
+    history: History,
+    severity: Status,
+    sure: Certainty,
+    claim: str,
+    *evidence: str,
+    forgotten_ones: Sequence[SemaphoreRole] = (),
+    nobody_stuck: bool = False,
 ) -> Finding:
+    remedy = _("in the program, pass 1 as sem_init's second argument; now: {repair}")
+    if forgotten_ones:
+        remedy = _(
+            "in the program, call sem_init(&s, 1, value) for {semaphores} too, once before any process waits; now: "
+            "{repair}"
+        )
+    if nobody_stuck:
+        remedy = _(
+            "in the program, pass 1 as sem_init's second argument; look again once something is stuck"
+        )
+    consent = "--yes"
+    if SemaphoreRole.MUTEX in forgotten_ones:
+        consent += " --lock"  # Nothing proves that nobody has it.
+    repair = repair_remedy(history, consent)
+    if SemaphoreRole.EMPTY in forgotten_ones:
+        # There was never a permit, and the indices do not tell an empty ring from a full one.
+        repair = _("end every process that maps it, and start them again")
     return Finding(
         "process-private",
         severity,
         claim,
         evidence,
         sure,
-        _("in the program, pass 1 as sem_init's second argument; now: {repair}").format(
-            repair=repair_remedy(history)
-        ),
+        remedy.format(repair=repair, semaphores=", ".join(forgotten_ones)),
     )

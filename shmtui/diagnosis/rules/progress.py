@@ -10,7 +10,7 @@ from shmtui.diagnosis.rules.initialisation import uninitialised
 from shmtui.diagnosis.wording import names, seconds
 from shmtui.i18n import _, ngettext
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import Certainty, Finding, Process, ProcessState, Snapshot, Status
+from shmtui.snapshot import Access, Certainty, Finding, Process, ProcessState, Snapshot, Status
 
 STARVED_NS: Final = 10_000_000_000
 """Longer than a worker's longest sleep between two reads of its orders: that costs it its place in
@@ -160,7 +160,11 @@ def nobody_left(history: History) -> Iterator[Finding]:
                     *history.assumptions,
                 ),
                 Certainty.LIKELY,
-                _("start a {poster}; if one died, see why in its own output").format(poster=poster),
+                _("in the program, pass MAP_SHARED to mmap")
+                if any(p.alive and p.access is Access.PRIVATE for p in now.processes)
+                else _("start a {poster}; if one died, see why in its own output").format(
+                    poster=poster
+                ),
                 subject=role,
             )
 
