@@ -52,13 +52,14 @@ def command(name: str | Path, seconds: float, as_json: bool, graph: bool, **layo
     """
     if isinstance(name, Path):
         return _recorded(name, layout, as_json=as_json, graph=graph)
-    from shmtui.monitor.sampler import Sampler
+    from shmtui.monitor.sampler import SLOTS_JUDGED, Sampler
     from shmtui.report import snapshot_json as json
     from shmtui.report import snapshot_text as text
 
     options, folder = open_options(layout)
     with contextlib.closing(Sampler(name, options, folder=folder)) as sampler:
         sampler.all_threads = True
+        sampler.slots_shown = SLOTS_JUDGED
         end = time.monotonic() + seconds
         snapshot, left = sampler.sample(), min(seconds * SAMPLES_PER_SECOND, ENOUGH_SAMPLES)
         while time.monotonic() < end or left > 0:

@@ -37,6 +37,8 @@ from shmtui.snapshot import EMPTY, Health, Process, Snapshot
 if TYPE_CHECKING:
     from shmtui.monitor.exact_counter import ExactCounter
 
+SLOTS_JUDGED: Final = 64
+"""Slots that are read for a diagnosis that nobody draws."""
 DIAGNOSE_NS: Final = 200_000_000
 """How often the findings are worked out; samples between keep the last ones."""
 FOLLOW_NS: Final = 1_000_000_000
@@ -65,7 +67,8 @@ class Sampler:
         descriptor or no memory is left for it. ``likely``: as `FileUsers` has it.
         """
         self.slots_shown = 0
-        """How many slots a snapshot carries, the first ones."""
+        """How many slots a snapshot carries, the first ones. Without any the diagnosis cannot tell a ring that went
+        round between two looks from one that stands still."""
         self.audit: Audit | None = None
         """The last audit, which every snapshot carries from then on."""
         self.all_threads = False

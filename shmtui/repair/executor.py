@@ -17,7 +17,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
 from shmtui.monitor.process_states import named_files
-from shmtui.monitor.sampler import Sampler
+from shmtui.monitor.sampler import SLOTS_JUDGED, Sampler
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
 from shmtui.repair import written_words
 from shmtui.repair.consent import NO_WORD, Consent
@@ -295,6 +295,7 @@ class Repairer:
         with contextlib.closing(
             Sampler(self._name, options, folder=self._folder, clock=self._clock)
         ) as sampler:
+            sampler.slots_shown = SLOTS_JUDGED
             yield Observation(sampler, self._folder, self._clock)
 
 
