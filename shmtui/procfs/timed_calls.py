@@ -38,6 +38,7 @@ _SLEEPS: Final[Mapping[str, tuple[int, int]]] = {"x86_64": (35, 230), "aarch64":
 _ABSOLUTE: Final = 1
 """TIMER_ABSTIME (linux/timerfd.h)."""
 _TIMESPEC: Final = struct.Struct("=qq")
+_MOST_SLEEPS: Final = 8
 _ASLEEP: Final = ("hrtimer_nanosleep", "do_nanosleep")
 """Wait channels of a plain sleep."""
 
@@ -80,8 +81,11 @@ def asleep_for_good(calls: Mapping[int, SystemCall | None] | None, on_segment: i
 
 def sleep_length(pid: int, calls: Mapping[int, SystemCall | None]) -> float | None:
     """Seconds of the longest sleep that a thread of ``pid`` has begun; None: none sleeps for a time from when it
-    began, or this user may not read how long.
+    began, this user may not read how long, or it has more than `_MOST_SLEEPS` threads: each takes a read at each
+    look.
     """
+    if len(calls) > _MOST_SLEEPS:
+        return None
     machine = os.uname().machine
     places = [
         place

@@ -39,3 +39,14 @@ def test_who_waits_for_input_sleeps_for_no_time(sleeper: int) -> None:
         "it reads",
     )
     assert length_of(sleeper) is None
+
+
+@pytest.mark.parametrize("sleeper", [("sleep", "1000.5")], indirect=True)
+@pytest.mark.parametrize(("threads", "length"), [(8, 1000.5), (9, None)])
+def test_of_many_threads_no_length_is_read(
+    sleeper: int, threads: int, length: float | None
+) -> None:
+    """Each would take a read at each look."""
+    assert poll(lambda: length_of(sleeper), "it sleeps")
+    ((_tid, call),) = (system_calls(sleeper) or {}).items()
+    assert sleep_length(sleeper, dict.fromkeys(range(threads), call)) == length
