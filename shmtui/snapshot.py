@@ -271,12 +271,10 @@ class Moves(msgspec.Struct, frozen=True):
 
 
 class Rest(msgspec.Struct, frozen=True):
-    """Since when nothing was seen to move."""
+    """The time since anything was seen to move."""
 
-    since_ns: int = 0
-    """CLOCK_MONOTONIC of the first sample in which all stood where it stands now."""
     come_and_gone: bool = False
-    """Whether mutex was seen free before that, and from then on it was seen that somebody opened the segment, let go of
+    """Whether mutex was seen free before it began, and from then on it was seen that somebody opened the segment, let go of
     it and lived on, or was being sent descriptors: he may have taken mutex and be seen nowhere."""
 
 
@@ -345,7 +343,7 @@ class Snapshot(_WorkedOut, msgspec.Struct, frozen=True, dict=True):
     moves: Moves = Moves()
     """How its indices have moved up to now, as long as it is watched."""
     rest: Rest = Rest()
-    """Since when it has been as it is."""
+    """What is known of the time in which it has been as it is."""
     joined_ns: int | None = None
     """CLOCK_MONOTONIC of the last sample that saw somebody open the segment, or a process let go of
     it and live on; 0: nobody did; None: it cannot be told."""

@@ -32,7 +32,7 @@ def permits_gone(history: History) -> Iterator[str]:
     crew = living(history.now)
     if not crew:
         return
-    if any(True for _text in stopped(crew)):
+    if _any_stopped(crew):
         yield from stopped(crew)
         return
     start = history.now.monotonic_ns - history.flow_unmoved_ns
@@ -60,9 +60,9 @@ def stopped(crew: Sequence[Process]) -> Iterator[str]:
         yield text.format(who=names(found), pids=" ".join(str(p.pid) for p in found))
 
 
-def _any_stopped(history: History) -> bool:
+def _any_stopped(crew: Sequence[Process]) -> bool:
     """Whether one that takes part is stopped: to watch on tells nothing."""
-    return any(True for _text in stopped(living(history.now)))
+    return any(True for _text in stopped(crew))
 
 
 def left_to_others(history: History) -> Iterator[str]:
@@ -176,7 +176,7 @@ def nobody_posts(history: History, waited: Iterable[str], others: Sequence[Proce
 def _until_awake(history: History, others: Sequence[Process]) -> str:
     """That it is to be watched until those have slept, where it is known for how long; else as `way_on`."""
     longest = max((p.sleeps_for or 0.0 for p in others), default=0.0)
-    if watched_s(history) >= longest + 1 or _any_stopped(history):
+    if watched_s(history) >= longest + 1 or _any_stopped(living(history.now)):
         return way_on(history)
     return _("it sleeps for up to {time}; watch it longer: --for {seconds}").format(
         time=seconds(round(longest * 1e9)), seconds=max(LONGER_S, math.ceil(longest) + 2)
@@ -208,7 +208,7 @@ def way_on(history: History) -> str:
     """What settles what the samples leave open: a longer watch, or what only the program's text or
     its programmer can tell.
     """
-    if _any_stopped(history):
+    if _any_stopped(living(history.now)):
         return _("resume those first that are stopped")
     if watched_s(history) < LONGER_S:
         return _("watch it longer: --for {time}").format(time=LONGER_S)

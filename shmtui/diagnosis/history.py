@@ -166,7 +166,7 @@ def rest_until(now: Snapshot, before: Snapshot | None) -> Rest:
     if before is not None and position(now) == position(before):
         return before.rest
     free_ns = now.mutex_free_ns
-    return Rest(now.monotonic_ns, free_ns is not None and now.came_ns >= free_ns)
+    return Rest(free_ns is not None and now.came_ns >= free_ns)
 
 
 def position(s: Snapshot) -> tuple[object, ...]:
