@@ -24,6 +24,11 @@ class LoadedCode(msgspec.Struct, frozen=True):
     """The same of glibc's dynamic loader."""
 
 
+def is_loader(path: bytes) -> bool:
+    """Whether a file is glibc's dynamic loader, by its name."""
+    return path.rpartition(b"/")[2].startswith((b"ld-linux", b"ld-2."))
+
+
 def loaded_code(pid: int, memory: int) -> LoadedCode:
     """The code of a process; ``memory``: a descriptor of its /proc/PID/mem.
 
@@ -43,8 +48,7 @@ def loaded_code(pid: int, memory: int) -> LoadedCode:
             if b"x" in line.rights:
                 with_code.add(path)
                 own += [(line.start, line.end)] * (path == executable)
-                name = path.rpartition("/")[2]
-                loader += [(line.start, line.end)] * name.startswith(("ld-linux", "ld-2."))
+                loader += [(line.start, line.end)] * is_loader(line.path)
         elif line.path == b"[vdso]":
             image = os.pread(memory, line.end - line.start, line.start)
             found += _placed(line.start, clock_entry_points(image))

@@ -4,6 +4,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from shmtui.control import ptrace
+from shmtui.control.loaded_code import is_loader
 from shmtui.control.operation import ACCESSES, COND_WAITS, STARTING, Kind
 from shmtui.shm.protocol import Role
 
@@ -19,8 +20,6 @@ _ZERO_PAGE: Final = b"zero"
 _MOST_SHARED: Final = 8 << 20
 _MOST_BYTES: Final = 1 << 20
 """Of a range of memory; programs of an exercise have less."""
-_LOADERS: Final = (b"ld-linux", b"ld-2.")
-"""What the names of glibc's dynamic loader begin with."""
 _ARGUMENTS: Final = {
     Kind.TIMED_WAIT: 2, Kind.CLOCK_WAIT: 3, Kind.TIMED_LOCK: 2, Kind.JOIN: 4, Kind.SET: 4, Kind.TRY_SET: 4,
     Kind.SLEEP: 4, **dict.fromkeys(COND_WAITS, 4), **dict.fromkeys(STARTING, 4),
@@ -137,8 +136,7 @@ def _is_own(line: "MapsLine", task: "Task") -> bool:
     """Whether a process has it for itself, and may have stored something there: also code, or what can only be read
     by now. Not the loader's, which changes with the first call of each function.
     """
-    name = line.path.rpartition(b"/")[2]
-    if name.startswith(_LOADERS) and line.path != task.program.executable.encode():
+    if is_loader(line.path) and line.path != task.program.executable.encode():
         return False
     stored = line.rights[1:2] == b"w" or not line.path
     return line.rights[:1] == b"r" and line.rights.endswith(b"p") and stored
