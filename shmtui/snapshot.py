@@ -274,8 +274,8 @@ class Rest(msgspec.Struct, frozen=True):
     """The time since anything was seen to move."""
 
     come_and_gone: bool = False
-    """Whether mutex was seen free before it began, and from then on it was seen that somebody opened the segment, let go of
-    it and lived on, or was being sent descriptors: he may have taken mutex and be seen nowhere."""
+    """Whether mutex was seen free before it began, and from then on it was seen that somebody opened the segment, or let go
+    of it and lived on: he may have taken mutex and be seen nowhere."""
 
 
 class _WorkedOut:
@@ -351,8 +351,8 @@ class Snapshot(_WorkedOut, msgspec.Struct, frozen=True, dict=True):
     """CLOCK_MONOTONIC of the last sample at which a process may have had a descriptor of it that another can be
     sent or can take, which opens nothing: a socket may have held it. None: it cannot be told."""
     came_ns: int = 0
-    """CLOCK_MONOTONIC of the last sample that did see one of the two: somebody opened the segment, or let go of it
-    and lives on, or descriptors lay in a socket. 0: none was seen."""
+    """CLOCK_MONOTONIC of the last sample that did see somebody open the segment, or let go of it and live on; 0: none
+    did. Descriptors that lie in sockets are no sign of it: on a desktop some always do, and of other files."""
     forked_ns: int | None = None
     """CLOCK_MONOTONIC of the last sample by which one of those that use the segment may have begun a process
     or a thread: it may have let go of the segment before it was looked at. The kernel tells it of each

@@ -191,8 +191,8 @@ def lock_kept(history: History) -> Iterator[str]:
         )
         if history.now.rest.come_and_gone:
             yield _(
-                "since mutex was seen free somebody has opened the segment, let go of it, or may have been sent it: "
-                "he may have mutex, and be seen nowhere"
+                "since mutex was seen free somebody has opened the segment, or let go of it: he may have mutex, and be seen "
+                "nowhere"
             )
 
 

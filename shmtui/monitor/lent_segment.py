@@ -27,8 +27,6 @@ class LentSegment:
         self._rests_until_ns = 0
         self.lent_ns: int | None = None
         """As `Snapshot.lent_ns`."""
-        self.sent_ns = 0
-        """CLOCK_MONOTONIC of the last look that saw descriptors, of whatever file, lie in a socket; 0: none did."""
 
     def look(
         self,
@@ -50,8 +48,6 @@ class LentSegment:
             return now_ns
         begun = self._clock_ns()
         free = not may_be_sent()
-        if not free:
-            self.sent_ns = now_ns
         self._search()
         free = free and not may_lend(users(), files)
         ended = self._clock_ns()

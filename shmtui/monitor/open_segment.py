@@ -179,8 +179,8 @@ class OpenSegment:
 
     @property
     def came_ns(self) -> int:
-        """As `Snapshot.came_ns`; asked after `lent_ns`."""
-        return max(self._opened_ns, self.processes.left_ns, self._lent.sent_ns)
+        """As `Snapshot.came_ns`; asked after `joined_ns`."""
+        return max(self._opened_ns, self.processes.left_ns)
 
     def _note_arrivals(self) -> None:
         come = [watch.happened() for watch in self._arrivals]

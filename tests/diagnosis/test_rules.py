@@ -397,6 +397,15 @@ def test_who_came_and_went_since_mutex_was_free_may_have_it(
     assert codes(diagnose(looks(killed_inside(replace(one, rest=rest)))))
 
 
+def test_among_workers_alone_nobody_else_has_it() -> None:
+    """Who comes to a buffer of ours is written down, so that nobody has to be thought of."""
+    crew = (peer(1, Role.PRODUCER, MUTEX), peer(2, Role.CONSUMER, FULL))
+    one = replace(ours(shown(0, 0, 4, 0, *crew)), mutex_free_ns=1, came_ns=2)
+    rest = rest_until(one, None)
+    assert rest.come_and_gone
+    assert found(replace(one, rest=rest), "dead-holder", 6)
+
+
 def test_what_moves_begins_a_new_rest() -> None:
     """Who comes later than all stood still is no holder."""
     crew = (peer(1, Role.PRODUCER, MUTEX), peer(2, Role.CONSUMER, FULL))

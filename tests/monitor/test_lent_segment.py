@@ -86,3 +86,25 @@ def test_a_sample_tells_when_one_was_there_last(
         poll(lambda: not lent(), "there is none left")
         order(f"open {segment_path(name)}")
         assert lent()
+
+
+def test_a_descriptor_of_another_file_is_no_sign_that_somebody_came(
+    make_buffer: MakeBuffer, order: Callable[[str], None], tmp_path: Path
+) -> None:
+    """On a desktop some always lie in a socket: a dead holder of mutex would never be told."""
+    other = tmp_path / "other"
+    other.touch()
+    name = make_buffer().name
+    order(f"open {other}")
+    order("send")
+    order("close")
+    assert may_be_sent()
+    with contextlib.closing(Sampler(name)) as sampler:
+
+        def lent_alone() -> bool:
+            now = sampler.sample()
+            assert now.came_ns == 0
+            return now.lent_ns == now.monotonic_ns
+
+        poll(lambda: sampler.sample().joined_ns is not None, "arrivals are watched")
+        assert all(lent_alone() for _sample in range(5))

@@ -84,7 +84,7 @@ def held_mutex(history: History) -> Iterator[Finding]:
         recorded = [p for p in holders if p.origin is Origin.WORKER and p.step in HOLDS_MUTEX]
         if unmoved >= (KEPT_NS if recorded else STALLED_NS) and waiting:
             yield from _by_holders(held, holders, recorded)
-    elif now.rest.come_and_gone and not _deaths_seen(history):
+    elif now.rest.come_and_gone and not (_deaths_seen(history) or history.workers_only):
         return  # Who has it may be nowhere to be seen.
     elif held.explained_by_wrong_order:
         yield inferred_wrong_order(held)
