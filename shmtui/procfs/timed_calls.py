@@ -14,6 +14,7 @@ from shmtui.procfs.futex import SystemCall
 from shmtui.procfs.process import wait_channels
 from shmtui.procfs.thread_calls import MANY
 
+_MACHINE: Final = os.uname().machine
 _ALWAYS: Final = -1
 _TIMEOUTS: Final[Mapping[str, Mapping[int, int]]] = {
     "x86_64": {
@@ -72,7 +73,7 @@ def asleep_for_good(calls: Mapping[int, SystemCall | None] | None, on_segment: i
     """
     if calls is None:
         return False
-    alone = _SIGNALS_ALONE.get(os.uname().machine, frozenset())
+    alone = _SIGNALS_ALONE.get(_MACHINE, frozenset())
     others = [call for call in calls.values() if call is None or call.number not in alone]
     if any(call is None or not call.waits or call.timeout for call in others):
         return False
@@ -86,11 +87,10 @@ def sleep_length(pid: int, calls: Mapping[int, SystemCall | None]) -> float | No
     """
     if len(calls) > _MOST_SLEEPS:
         return None
-    machine = os.uname().machine
     places = [
         place
         for call in calls.values()
-        if call is not None and (place := _length_at(call, machine)) is not None
+        if call is not None and (place := _length_at(call)) is not None
     ]
     if not places:
         return None
@@ -108,11 +108,11 @@ def sleep_length(pid: int, calls: Mapping[int, SystemCall | None]) -> float | No
     return max((s + ns / 1e9 for s, ns in lengths if s >= 0 and 0 <= ns < 1e9), default=None)
 
 
-def _length_at(call: SystemCall, machine: str) -> int | None:
+def _length_at(call: SystemCall) -> int | None:
     """Where a sleep has its length: nanosleep's first argument, clock_nanosleep's third where it is no time of
     the clock.
     """
-    plain, by_clock = _SLEEPS.get(machine, (-1, -1))
+    plain, by_clock = _SLEEPS.get(_MACHINE, (-1, -1))
     if call.number == plain:
         return call.address
     relative = call.number == by_clock and not call.operation & _ABSOLUTE
@@ -125,7 +125,7 @@ def _times_out(call: SystemCall) -> bool:
     >>> _times_out(SystemCall(-5, 0, 0))
     False
     """
-    timeouts = _TIMEOUTS.get(os.uname().machine, {})
+    timeouts = _TIMEOUTS.get(_MACHINE, {})
     at = timeouts.get(call.number)
     if at is None:
         return False
