@@ -115,6 +115,13 @@ def _require_named(segment: MappedSegment) -> None:
                     "there is no {name}, or this user may not read it: shmtui ls --kind semset"
                 )
                 raise ShmtuiError(text.format(name=name))
+        elif name.startswith("/pid:"):
+            text = _(
+                "{name} is a semaphore that was unlinked, and its value can no longer be read (Python's "
+                "multiprocessing unlinks its own at once): leave the option out, who waits for it is shown all the same; or "
+                "let the programs make it with sem_open and keep its name"
+            )
+            raise ShmtuiError(text.format(name=name[1:]))
         elif identity_at(named_semaphore_path(name, segment.reader.folder)) is None:
             text = _(
                 "there is no named semaphore {name}: shmtui ls --kind sem shows those there are"

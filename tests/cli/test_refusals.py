@@ -190,6 +190,16 @@ def test_stat_refuses_a_layout_that_does_not_fit(name: str) -> None:
     unlink_segment(name)
 
 
+def test_a_semaphore_without_a_name_cannot_be_given(name: str) -> None:
+    """Python's multiprocessing makes such, and `ls` lists them; the line says why, and what goes."""
+    create_segment(name, 4096)
+    try:
+        done = run_shmtui("check", name, "--slots", "5", "--mutex", "pid:1:2")
+        assert "pid:1:2 is a semaphore that was unlinked" in refused(done)
+    finally:
+        unlink_segment(name)
+
+
 def test_stat_on_a_trap_neither_hangs_nor_follows(name: str) -> None:
     """A FIFO, a link or a directory under /dev/shm is no segment."""
     path = Path(segment_path(name))
