@@ -10,7 +10,7 @@ import signal
 from typing import Final
 
 from shmtui.procfs.futex import system_calls
-from shmtui.procfs.process import read_stat, wait_channels
+from shmtui.procfs.process import read_file, read_stat, wait_channels
 
 _ENDED_BY_STOP: Final[dict[str, tuple[dict[str, tuple[int, ...]], tuple[str, ...]]]] = {
     "epoll_wait": ({"x86_64": (232, 281, 441), "aarch64": (22, 441)}, ("ep_poll", "epoll")),
@@ -34,6 +34,17 @@ def ignores(pid: int, number: signal.Signals) -> bool:
     with contextlib.suppress(OSError):
         stat = read_stat(pid)
         return stat is not None and bool(stat.ignored >> (number - 1) & 1)
+    return False
+
+
+def is_pending(pid: int, number: signal.Signals) -> bool:
+    """Whether a signal that was sent to a process has not reached it yet, as where no processor is free for it
+    (ShdPnd of proc_pid_status(5)); False once it is gone.
+    """
+    with contextlib.suppress(OSError):
+        for line in read_file(f"/proc/{pid}/status", 4096).splitlines():
+            if line.startswith(b"ShdPnd:"):
+                return bool(int(line.split()[1], 16) >> (number - 1) & 1)
     return False
 
 

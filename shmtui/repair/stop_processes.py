@@ -15,6 +15,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _, ngettext
 from shmtui.procfs.identity import alive
 from shmtui.procfs.process import read_stat, stopped, wait_channels
+from shmtui.procfs.stop_effects import is_pending
 from shmtui.repair.plan import Refusal
 from shmtui.repair.protocol_positions import participants
 from shmtui.repair.resume_guard import ResumeGuard
@@ -157,18 +158,22 @@ def _out_of_reach(process: Process) -> Refusal:
 
 
 def _continued(pid: int) -> bool:
-    """Whether a process that was told to stop goes on, or sleeps where it can be stopped: somebody has
-    continued it.
+    """Whether a process that was told to stop goes on, or sleeps where it can be stopped, though the signal has
+    reached it: somebody has continued it.
     """
+    if is_pending(pid, signal.SIGSTOP):
+        return False
     stat = read_stat(pid)
     return stat is not None and stat.state in {"R", "S"} and not stopped(pid)
 
 
 def _continued_at_once(process: Process) -> Refusal:
     """The refusal where another process undoes each stop, as tmux does with what a pane runs."""
-    text = _(
-        "{name} (PID {pid}) is continued as soon as it stops, it seems by its parent, {parent}"
-    )
+    text = _("{name} (PID {pid}) is continued as soon as it stops")
+    if process.parent:
+        text = _(
+            "{name} (PID {pid}) is continued as soon as it stops, it seems by its parent, {parent}"
+        )
     return Refusal(
         text.format(
             name=process.name, pid=process.pid, parent=_("PID {pid}").format(pid=process.parent)
