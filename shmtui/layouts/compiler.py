@@ -173,8 +173,9 @@ class _Run(msgspec.Struct, frozen=True):
         return tuple(as_asked_for(struct, made) for struct in structs), open_
 
     def _text(self, made: Sequence[str]) -> str:
-        # A token before the first #include keeps a precompiled header (.gch) from being used.
-        lines = ["struct shmtui_first_;"]
+        # What stands before the first #include keeps a precompiled header (.gch) from being used;
+        # a whole struct gives the object file debug information where the header has none.
+        lines = ["struct shmtui_first_ { char first; };"]
         if self.prelude:
             headers = (name for name in _PRELUDE if not (self.cpp and name == "stdatomic.h"))
             lines += [f"#include <{name}>" for name in headers]
