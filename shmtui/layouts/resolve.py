@@ -88,7 +88,7 @@ def _resolve(segment: MappedSegment) -> ResolvedLayout:
 
         found = by_header(segment, options.header)
     elif options.slots is not None and not options.mapping:
-        found = _from_slots(segment, options.slots)
+        found = _from_slots_or_types(segment, options.slots)
     else:
         typed, missed = _by_types(segment)
         if typed is None and options.mapping:
@@ -174,6 +174,19 @@ def _from_option(segment: MappedSegment, text: str) -> ResolvedLayout:
             )
         )
     return ResolvedLayout(layout, LayoutSource.OPTIONS)
+
+
+def _from_slots_or_types(segment: MappedSegment, slots: int) -> ResolvedLayout:
+    """So many slots of the exercise's struct; where the segment is no such struct, of the one that
+    the types tell. ShmtuiError: neither.
+    """
+    try:
+        return _from_slots(segment, slots)
+    except ShmtuiError:
+        typed, _missed = _by_types(segment)
+        if typed is None or typed.layout is None:
+            raise
+        return typed
 
 
 def _from_slots(segment: MappedSegment, slots: int) -> ResolvedLayout:

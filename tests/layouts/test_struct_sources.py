@@ -441,6 +441,18 @@ def test_fewer_slots_than_the_permits_say(start: Start) -> None:
     assert not resolved(program.name, header=header_of(program), slots=6).disputes
 
 
+def test_slots_refine_the_struct_of_the_program(start: Start) -> None:
+    """Where the segment is not the exercise's struct, its own has so many of its slots in use."""
+    used = {"start": FILA["start"].replace("4", "3")}
+    program = start(RING.replace("jobs[6]", "jobs[50]"), used, "-g")
+    found = resolved(program.name, slots=5)
+    assert found.source is LayoutSource.DEBUG_INFO
+    assert found.layout is not None
+    assert (found.layout.slots, found.layout.item.size, found.disputes) == (5, 8, ())
+    with pytest.raises(ShmtuiError, match="51 slots of int32 need"):
+        resolved(program.name, slots=51)
+
+
 def test_one_slot_too_many_before_the_same_semaphores(start: Start) -> None:
     """Five and six of the exercise's slots have their semaphores at the same bytes."""
     program = start(FIVE, {"start": STARTED})
