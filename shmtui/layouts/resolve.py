@@ -26,14 +26,14 @@ from shmtui.layouts.role_evidence import contradiction
 from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.layouts.semaphore_set_roles import with_sets
 from shmtui.procfs.maps import mapped_by
-from shmtui.shm.layout import SEED_NAME, SEED_SLOTS, Layout, seed_layout
+from shmtui.shm.layout import SEED_NAME, SEED_SLOTS, SEM_SIZE, Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text, layout_option, parse_layout_option
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import identity_at
 from shmtui.shm.segment_info import LayoutSource
 from shmtui.shm.segment_reader import SegmentReader
-from shmtui.shm.semaphore import named_semaphore_path
+from shmtui.shm.semaphore import may_be_semaphore, named_semaphore_path
 from shmtui.shm.system_v import member_words
 
 WATCH_SECONDS: Final = 1.2
@@ -211,7 +211,24 @@ def _from_slots(segment: MappedSegment, slots: int) -> ResolvedLayout:
         ))  # fmt: skip
     _require_semaphores_there(segment.reader, layout)
     _require_order(segment, layout)
-    return ResolvedLayout(layout, LayoutSource.OPTIONS)
+    disputes: tuple[str, ...] = ()
+    if _no_semaphores(segment.reader, layout):
+        words = _(
+            "no semaphore was ever initialised where this layout has them, and the segment has other content: it may hold another struct"
+        )
+        disputes = (words,)
+    return ResolvedLayout(layout, LayoutSource.OPTIONS, disputes=disputes)
+
+
+def _no_semaphores(reader: SegmentReader, layout: Layout) -> bool:
+    """Whether the bytes of the layout's semaphores are none: a third word that no C library writes, or
+    zeros in all of them in a segment with other content behind them.
+    """
+    own = [at for at in (layout.mutex, layout.empty, layout.full) if at is not None]
+    raw = [reader.read(at, SEM_SIZE) for at in own]
+    if not all(map(may_be_semaphore, raw)):
+        return True
+    return bool(own) and not any(map(any, raw)) and any(reader.read(layout.size, MAX_SIZE))
 
 
 def _require_semaphores_there(reader: SegmentReader, layout: Layout) -> None:

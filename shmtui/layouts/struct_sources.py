@@ -56,8 +56,8 @@ def by_header(segment: MappedSegment, file: Path) -> ResolvedLayout:
     resolved = _judged(segment, source, found)
     if libc is not segment.peers.libc:
         words = _(
-            "compiled with glibc's headers: musl's sem_t has another alignment, and no musl-gcc is "
-            "at hand"
+            "compiled with glibc's headers: musl's sem_t has another alignment; with --cc musl-gcc "
+            "it is musl's"
         )
         resolved = replace(resolved, assumptions=(*resolved.assumptions, words))
     return resolved

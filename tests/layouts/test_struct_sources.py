@@ -461,6 +461,20 @@ def test_one_slot_too_many_before_the_same_semaphores(start: Start) -> None:
     assert not resolved(program.name, slots=5).disputes
 
 
+def test_zeros_are_no_semaphores_beside_other_data(start: Start) -> None:
+    """What a program of musl writes shows no semaphore: its zeros may be another struct's slots."""
+    program = start(RING, {"start": "b->jobs[0].id = 1;", "size": "4096"})
+    assert not resolved(program.name, slots=6).disputes
+    with open(segment_path(program.name), "r+b") as file:
+        file.seek(200)
+        file.write(b"more")
+    assert "no semaphore was ever initialised" in resolved(program.name, slots=6).disputes[0]
+    with open(segment_path(program.name), "r+b") as file:
+        file.write(bytes(40) + b"what no sem_init writes")
+        file.truncate(128)
+    assert "no semaphore was ever initialised" in resolved(program.name, slots=6).disputes[0]
+
+
 def test_an_empty_ring_fits_many_numbers(start: Start) -> None:
     """A permit that is lost is a finding, and no number of slots."""
     start_text = "sem_init(&b->mutex, 1, 1); sem_init(&b->empty, 1, 5); sem_init(&b->full, 1, 0);"
