@@ -67,7 +67,7 @@ def may_be_semaphore(raw: bytes) -> bool:
     >>> may_be_semaphore(bytes(12)), may_be_semaphore(struct.pack("=QI", 1, 2))
     (True, False)
     """
-    return struct.unpack_from("=I", raw, 8)[0] in {0, _GLIBC_SHARED, _MUSL_PRIVATE}
+    return int.from_bytes(raw[8:12], sys.byteorder) in {0, _GLIBC_SHARED, _MUSL_PRIVATE}
 
 
 def _signed(word: int) -> int:
