@@ -41,12 +41,18 @@ _VOCABULARY: Final[dict[str, tuple[frozenset[str], frozenset[str], frozenset[str
     ),
     "in": (
         _words("in write put insert entrada entra escrita inserir insercao prod producer produtor"),
-        _words("writer writing wr w ent enqueue push escrever escritor produce widx wpos wptr"),
-        _words("head rear inicio cabeca tras end wp wrp"),
+        _words(
+            "writer writing wr w ent enqueue push escrever escritor produce widx wpos wptr "
+            "insere deposita deposit append"
+        ),
+        _words("head rear inicio cabeca tras end wp wrp back last ultimo"),
     ),
     "out": (
         _words("out read get remove saida leitura remover remocao cons consumer consumidor"),
-        _words("reader reading rd r sai dequeue pop ler leitor consume retirada ridx rpos rptr"),
+        _words(
+            "reader reading rd r sai dequeue pop ler leitor consume retirada ridx rpos rptr "
+            "retira retirar extrai extract fetch"
+        ),
         _words("tail front fim cauda frente start first primeiro rp rdp"),
     ),
     "mutex": (

@@ -49,6 +49,9 @@ NAMES = [
     ("samples", "write_pos", "read_pos", "access_lock", "space_available", "items_available"),
     ("values", "put_idx", "get_idx", "lock", "not_full", "not_empty"),
     ("dados", "entrada", "saida", "trava", "naoCheio", "naoVazio"),
+    ("dados", "insere", "retira", "trava", "vagas", "itens"),
+    ("jobs", "back", "front", "lock", "room", "ready"),
+    ("orders", "last", "first", "lock", "free", "used"),
 ]
 
 

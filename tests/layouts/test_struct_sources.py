@@ -551,6 +551,7 @@ typedef struct { uint64_t capacity; int64_t writer_idx, reader_idx; uint8_t data
 BOTH_WAYS: Final = [
     ("head", "tail"), ("tail", "head"), ("front", "rear"), ("rear", "front"), ("inicio", "fim"),
     ("fim", "inicio"), ("rp", "wp"), ("wp", "rp"), ("start", "end"), ("end", "start"),
+    ("first", "last"), ("back", "front"),
 ]  # fmt: skip
 
 
