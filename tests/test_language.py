@@ -53,6 +53,9 @@ def test_the_compiled_catalogue_is_the_written_one(code: str, texts: Catalog) ->
     assert catalogue.path(code, "mo").read_bytes() == catalogue.compiled(texts), ADVICE
 
 
+_IN_A_WORD = re.compile(r"\}[^\W\d_]{2}")
+
+
 def fields(text: str) -> list[tuple[str, str | None, str | None]]:
     """The placeholders of a text: name, format and conversion; one that speaks of '{' has none."""
     if "'{'" in text:
@@ -73,6 +76,8 @@ def test_a_translation_has_the_placeholders_and_edges_of_its_text(texts: Catalog
             for edge in (0, -1):
                 assert translation[edge].isspace() == text[edge].isspace(), text
             assert ("\b" in translation) == ("\b" in text), text
+            # A placeholder in the middle of a word came there by a replacement that hit too much.
+            assert bool(_IN_A_WORD.search(translation)) <= bool(_IN_A_WORD.search(text)), text
 
 
 # -- the source -----------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ def command(name: str | None, refresh_hz: float | None, **given: Any) -> int:
     """Open the dashboard on a segment that exists, without touching it.
 
     Without NAME, a list to pick from. The layout is taken from shmtui's own control
-    block, from --header, from the other options, or inferred from the live bytes;
+    block, from --header or the other options, from the debug information of the programs
+    that map it, from a header beside them, or inferred from the live bytes;
     where several fit, you choose. Nothing is written unless --write is given.
 
     \b

@@ -51,8 +51,8 @@ layout_options = stacked(
     click.option("--map", "mapping", type=FIELD_MAP, metavar="ROLE=MEMBER,...",
                  help="Which members play data, in, out, mutex, empty, full; - for none."),
     click.option("--slots", type=int, metavar="N",
-                 help="Slots of a segment in the layout of the classical exercise; beside --header, "
-                      "how many of its array are used."),
+                 help="Slots of a segment in the layout of the classical exercise; of another struct, "
+                      "by --header or debug information, how many of its array are used."),
     click.option("--item", metavar="TYPE",
                  help="Its item type: int32 (the default) … double, char[N], byte[N]."),
     click.option("--mutex", type=SEMAPHORE_PLACE, metavar="/NAME|MEMBER",

@@ -56,10 +56,11 @@ def command(
 ) -> int:
     """Take a snapshot of a segment, without touching it; or show the last one in a recording or a capsule.
 
-    A segment that shmtui made tells its layout itself. For another, give the C header
-    it is declared in, or --slots if it has the layout of the classical exercise
-    (data[N], in, out, mutex, empty, full); without either, the layout is inferred from
-    the bytes where they allow only one; where several fit, they are listed.
+    A segment that shmtui made tells its layout itself. That of another is read from the
+    debug information of the programs that map it (cc -g), or from a header beside them.
+    Where there is neither, give the C header it is declared in, or --slots if it has the
+    layout of the classical exercise (data[N], in, out, mutex, empty, full); else it is
+    inferred from the bytes where they allow only one; where several fit, they are listed.
 
     \b
     Examples:

@@ -22,6 +22,7 @@ from shmtui.i18n import _, ngettext
 from shmtui.layouts.compiler_command import compiler_command
 from shmtui.layouts.cpp_templates import as_asked_for, template_definitions
 from shmtui.layouts.debug_info import compiled_structs
+from shmtui.layouts.member_roles import listed
 from shmtui.layouts.struct_members import Struct
 from shmtui.procfs.elf import opened
 from shmtui.sanitize import inert
@@ -80,7 +81,7 @@ def compile_types(
 
     ``names`` of C++ that nothing in the file makes, such as ``Ring<int, 8>``, are made, for nothing
     else tells their layout. ShmtuiError: no compiler is at hand, or it refuses the file (``file:line: reason``
-    in its words), or it takes more than `SECONDS` or `MEMORY_KB`.
+    in its words) or a template's name, or it takes more than `SECONDS` or `MEMORY_KB`.
     """
     _require_text_file(path)
     refusals = []
@@ -138,10 +139,20 @@ class _Run(msgspec.Struct, frozen=True):
         structs, open_ = self._structs(())
         known = {each for struct in structs for each in struct.names}
         missing = [each for each in names if each not in known]
-        if self.cpp and (missing or open_):
-            # Templates that no code makes: they are made now, so that they have a layout.
+        # Templates that no code makes: they are made now, so that they have a layout.
+        if self.cpp and open_:
             with contextlib.suppress(_RefusedError):
-                structs, _rest = self._structs((*missing, *open_))
+                structs, _rest = self._structs(open_)
+        if self.cpp and missing:
+            try:
+                structs = (*structs, *self._structs(missing)[0])
+            except _RefusedError as refused:
+                # Another name that is not there is answered with those that are.
+                if "template" in str(refused) or any("<" in each for each in missing):
+                    text = _("{path} has no type {name}: the compiler says: {reason}")
+                    raise ShmtuiError(
+                        text.format(path=self.path, name=listed(missing), reason=refused)
+                    ) from None
         return structs
 
     def _structs(self, made: Sequence[str]) -> tuple[tuple[Struct, ...], tuple[str, ...]]:
@@ -162,8 +173,9 @@ class _Run(msgspec.Struct, frozen=True):
         return tuple(as_asked_for(struct, made) for struct in structs), open_
 
     def _text(self, made: Sequence[str]) -> str:
-        # A token before the first #include keeps a precompiled header (.gch) from being used.
-        lines = ["struct shmtui_first_;"]
+        # What stands before the first #include keeps a precompiled header (.gch) from being used;
+        # a whole struct gives the object file debug information where the header has none.
+        lines = ["struct shmtui_first_ { char first; };"]
         if self.prelude:
             headers = (name for name in _PRELUDE if not (self.cpp and name == "stdatomic.h"))
             lines += [f"#include <{name}>" for name in headers]
@@ -218,7 +230,9 @@ class _Run(msgspec.Struct, frozen=True):
         file, line, reason = errors[0]
         if os.path.normpath(file) == self._absolute:
             file = str(self.path)
-        text = f"{inert(file)}:{line}: {inert(reason)}"
+        # Lines of the file that is compiled are none of the user's: they hold what he named.
+        place = "" if Path(file).parent == self.folder else f"{inert(file)}:{line}: "
+        text = f"{place}{inert(reason)}"
         more = len(errors) - 1
         if more:
             rest = ngettext("{count} more error", "{count} more errors", more).format(count=more)

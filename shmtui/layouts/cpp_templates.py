@@ -23,8 +23,9 @@ def template_definitions(names: Sequence[str]) -> Iterator[str]:
     for index, name in enumerate(names):
         if not _NAME.fullmatch(name):
             raise ShmtuiError(_("{name} is not the name of a type").format(name=name))
-        yield f"typedef {name} {_ALIAS}{index};"
+        # The size first: for a template without its arguments a compiler has a clear word there.
         yield f"static char {_ALIAS}size_{index}[sizeof({name})];"
+        yield f"typedef {name} {_ALIAS}{index};"
 
 
 def as_asked_for(struct: Struct, names: Sequence[str]) -> Struct:

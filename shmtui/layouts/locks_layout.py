@@ -59,7 +59,7 @@ def _may_be_ring(struct: Struct) -> bool:
     slots = any(m.element and m.length and not is_text_or_sync(m) for m in members.values())
     integers = sum(m.integer for m in members.values())
     counts = any(
-        each.kind is SyncKind.SEMAPHORE and fitness(each.name.rpartition(".")[2], role)
+        each.kind is SyncKind.SEMAPHORE and fitness(each.name, role)
         for each in sync_members(struct.members)
         if not each.in_an_element
         for role in ("empty", "full")
@@ -84,4 +84,4 @@ def _layout(struct: Struct, libc: Libc, given: str | None) -> LocksLayout:
 
 def _by_name(sync: Sequence[SyncMember]) -> Iterator[SyncMember]:
     """The locks that are ``mutex`` by their names."""
-    return (each for each in sync if fitness(each.name.rpartition(".")[2], "mutex"))
+    return (each for each in sync if fitness(each.name, "mutex"))

@@ -146,10 +146,8 @@ def assign_roles(struct: Struct, given: Mapping[str, str]) -> Roles:
 
 def _ranked(members: Mapping[str, Member], role: str, used: Collection[str]) -> tuple[Member, ...]:
     """The members whose type and name suit the role, the likeliest first."""
-    ranked = [
-        (-fitness(name.rpartition(".")[2], role), name) for name in _suiting(members, role, used)
-    ]
-    return tuple(members[name] for fit, name in sorted(ranked) if fit)
+    ranked = [(-fitness(name, role), name) for name in _suiting(members, role, used)]
+    return tuple(replace(members[name], name=name) for fit, name in sorted(ranked) if fit)
 
 
 def index_members(struct: Struct, given: Mapping[str, str]) -> tuple[Member, Member] | None:
@@ -205,7 +203,7 @@ def _best(
     ranked = [
         (fit, -name.count("."), name)
         for name in suited
-        if not name.endswith("]") and (fit := fitness(name.rpartition(".")[2], role))
+        if not name.endswith("]") and (fit := fitness(name, role))
     ]
     if ranked:
         top = max(rank[:2] for rank in ranked)

@@ -19,15 +19,14 @@ from shmtui.layouts.mapping_programs import MappedSegment, Peers
 from shmtui.layouts.moving_words import proposed
 from shmtui.layouts.nearby_headers import header_types
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
-from shmtui.layouts.plain_layouts import MAX_SIZE, signatures
+from shmtui.layouts.plain_layouts import MAX_SIZE
 from shmtui.layouts.program_types import QuickTypes, debug_types
-from shmtui.layouts.role_evidence import contradiction
 from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.layouts.semaphore_set_roles import with_sets
+from shmtui.layouts.slots_layout import by_slots
 from shmtui.procfs.maps import mapped_by
 from shmtui.shm.layout import SEED_NAME, SEED_SLOTS, Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text, layout_option, parse_layout_option
-from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import identity_at
 from shmtui.shm.segment_info import LayoutSource
@@ -37,8 +36,6 @@ from shmtui.shm.system_v import member_words
 
 WATCH_SECONDS: Final = 1.2
 """How long an ambiguous segment is watched for what tells its layouts apart."""
-CHECK_SECONDS: Final = 0.1
-"""How long the values that contradict ``--slots`` are watched before it is refused."""
 COMPARE_SECONDS: Final = 0.5
 """How long the user's layout is compared with the debug information of small programs."""
 
@@ -87,7 +84,7 @@ def _resolve(segment: MappedSegment) -> ResolvedLayout:
 
         found = by_header(segment, options.header)
     elif options.slots is not None and not options.mapping:
-        found = _from_slots(segment, options.slots)
+        found = _by_slots_or_types(segment, options.slots)
     else:
         typed, missed = _by_types(segment)
         if typed is None and options.mapping:
@@ -182,65 +179,17 @@ def _from_option(segment: MappedSegment, text: str) -> ResolvedLayout:
     return ResolvedLayout(layout, LayoutSource.OPTIONS)
 
 
-def _from_slots(segment: MappedSegment, slots: int) -> ResolvedLayout:
-    options, peers, size = segment.options, segment.peers, segment.size
-    item = item_from_text(options.item or "int32")
-    layout = seed_layout(slots, item, peers.libc, options.names)
-    if size < layout.size and not options.names:
-        # Semaphores beside the segment, or those of a libc that the mappers do not show.
-        found = peers.semaphore_roles
-        others = [seed_layout(slots, item, other) for other in Libc]
-        if len(found) == len(SemaphoreRole):
-            others.append(seed_layout(slots, item, peers.libc, found))
-        layout = next((other for other in others if other.size == size), layout)
-    if size < layout.size:
-        text = _(
-            "{name} is {size} bytes; {slots} slots of {item} with {kind} semaphores need "
-            "{needed}: check --slots and --item"
-        )
-        raise ShmtuiError(text.format(
-            name=segment.name, size=size, slots=slots, item=item.name, kind=layout.kind,
-            needed=layout.size,
-        ))  # fmt: skip
-    _require_semaphores_there(segment.reader, layout)
-    _require_order(segment, layout)
-    return ResolvedLayout(layout, LayoutSource.OPTIONS)
-
-
-def _require_semaphores_there(reader: SegmentReader, layout: Layout) -> None:
-    """ShmtuiError: shared semaphores lie elsewhere than ``layout`` has them."""
-    own = {at for at in (layout.mutex, layout.empty, layout.full) if at is not None}
-    there = set(signatures(reader.read(0, MAX_SIZE), layout.libc))
-    if not own or there <= own or own <= there:
-        return
-    text = _(
-        "{name} has shared semaphores at {there}, and {slots} slots of {item} need them at "
-        "{own}: give another --slots or --item, or --header FILE"
-    )
-    raise ShmtuiError(text.format(
-        name=reader.name, there=", ".join(map(str, sorted(there))), slots=layout.slots,
-        item=layout.item.name, own=", ".join(map(str, sorted(own))),
-    ))  # fmt: skip
-
-
-def _require_order(segment: MappedSegment, layout: Layout) -> None:
-    """ShmtuiError: the values never fit ``layout``, and always fit another order of its
-    semaphores.
+def _by_slots_or_types(segment: MappedSegment, slots: int) -> ResolvedLayout:
+    """So many slots of the exercise's struct; where the segment is no such struct, of the one that
+    the types tell. ShmtuiError: neither.
     """
-    peers, readings, other = segment.peers, [], None
-    seconds = CHECK_SECONDS if peers.pids else 0.0
-    for reading in SegmentReadings.of_layout(segment.reader, layout).until(seconds):
-        readings.append(reading)
-        other = contradiction(layout, readings, peers.threads)
-        if other is None:
-            return
-    if other is not None:
-        raise ShmtuiError(
-            _(
-                "the values of {name} contradict the exercise's order of semaphores, and fit another "
-                "one: {layout}; give --layout {option} or --header FILE"
-            ).format(name=segment.name, layout=layout_words(other), option=layout_option(other))
-        )
+    try:
+        return by_slots(segment, slots)
+    except ShmtuiError:
+        typed, _missed = _by_types(segment)
+        if typed is None or typed.layout is None:
+            raise
+        return typed
 
 
 def _by_inference(segment: MappedSegment) -> ResolvedLayout:

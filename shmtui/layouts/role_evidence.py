@@ -127,22 +127,32 @@ def judge_last(layout: Layout, readings: Sequence[Reading]) -> Layout | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-def judge_capacity(layout: Layout, capacity: int, readings: Iterable[Reading]) -> Layout:
+def judge_capacity(layout: Layout, capacity: int, readings: Sequence[Reading]) -> Layout:
     """The layout with ``capacity`` slots instead of the array's length, where that leaves fewer
     permits unexplained: a member that holds this number may count something else.
     """
     smaller = replace(layout, slots=capacity)
     if not 1 <= capacity < layout.slots:
         return layout
-    unexplained = [0, 0]
-    for reading in readings:
-        for way, each in enumerate((layout, smaller)):
-            values = values_of(each, reading)
-            over = sum(values.permits) - each.slots
-            if values.empty is not None and values.full is not None:
-                unexplained[way] += max(over, 0) * each.slots + abs(over)
-            unexplained[way] += excess(each, values)
-    return smaller if unexplained[1] < unexplained[0] else layout
+    return smaller if _unexplained(smaller, readings) < _unexplained(layout, readings) else layout
+
+
+def more_slots(layout: Layout, length: int, readings: Sequence[Reading]) -> bool:
+    """Whether the values rather fit as many slots as the array is long than the fewer of ``layout``."""
+    whole = replace(layout, slots=length)
+    unexplained = _unexplained(layout, readings)
+    return length > layout.slots and unexplained > _unexplained(whole, readings)
+
+
+def _unexplained(layout: Layout, readings: Iterable[Reading]) -> int:
+    """How many permits do not add up to the slots or to the items, those above the slots far more."""
+    unexplained = 0
+    for values in (values_of(layout, reading) for reading in readings):
+        over = sum(values.permits) - layout.slots
+        if values.empty is not None and values.full is not None:
+            unexplained += max(over, 0) * layout.slots + abs(over)
+        unexplained += excess(layout, values)
+    return unexplained
 
 
 def judge_count(
@@ -172,11 +182,13 @@ def _count_fits(layout: Layout, reading: Reading) -> bool:
     return items is not None and count_of(layout, reading) in items
 
 
-def contradiction(layout: Layout, readings: Sequence[Reading], takers: int) -> Layout | None:
-    """Another order of the same semaphores that the values always fit, where they do not fit
-    ``layout``'s: in several states of a ring that moves, or in the only one of a ring at rest.
+def contradiction(
+    layout: Layout, readings: Sequence[Reading], takers: int, others: Sequence[Layout] = ()
+) -> Layout | None:
+    """One of the ``others``, or another order of the same semaphores, that the values always fit where they do not fit
+    ``layout``: in several states of a ring that moves, or in the only one of a ring at rest.
 
-    None where no other order always fits: a value may be wrong for another reason, and that is
+    None where none of them always fits: a value may be wrong for another reason, and that is
     for the findings to say.
     """
     offsets = (layout.mutex, layout.empty, layout.full)
@@ -185,8 +197,11 @@ def contradiction(layout: Layout, readings: Sequence[Reading], takers: int) -> L
     fits = [possible(layout, values_of(layout, reading), takers) for reading in readings]
     if all(fits) or (any(fits) and len(readings) < STATES):
         return None
-    for mutex, empty, full in _ORDERS:
-        other = replace(layout, mutex=offsets[mutex], empty=offsets[empty], full=offsets[full])
+    orders = (
+        replace(layout, mutex=offsets[mutex], empty=offsets[empty], full=offsets[full])
+        for mutex, empty, full in _ORDERS
+    )
+    for other in (*others, *orders):
         values = [values_of(other, reading) for reading in readings]
         if all(sum(v.permits) > 0 and possible(other, v, takers) for v in values):
             return other

@@ -23,11 +23,12 @@ from shmtui.layouts.role_evidence import (
     judge_count,
     judge_direction,
     judge_last,
+    more_slots,
     states,
 )
 from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.layouts.struct_layout import StructLayout
-from shmtui.layouts.struct_members import Member, Struct
+from shmtui.layouts.struct_members import Member, Struct, sync_members
 from shmtui.layouts.vocabulary import CERTAIN, COUNT, fitness
 from shmtui.shm.item_shape import Scalar
 from shmtui.shm.layout import Layout
@@ -85,10 +86,12 @@ def require_covered(segment: MappedSegment, found: StructLayout) -> None:
 
 
 def require_semaphores(reader: SegmentReader, file: str, found: StructLayout) -> None:
-    """ShmtuiError: the segment has shared semaphores, and none is where the struct has one."""
-    own, end = _semaphores(found.struct), found.struct.size
-    there = [at for at in signatures(reader.read(0, MAX_SIZE), found.layout.libc) if at < end]
-    if own and there and own.isdisjoint(there):
+    """ShmtuiError: the segment has shared semaphores where the struct has none, and none where it
+    has one.
+    """
+    own = _semaphores(found.struct)
+    there = _there(reader, found)
+    if not own.issubset(there) and semaphores_elsewhere(reader, found):
         text = _(
             "{struct} in {file} has semaphores at {own}, and {name} has them at {there}: it was "
             "built with another header"
@@ -97,6 +100,19 @@ def require_semaphores(reader: SegmentReader, file: str, found: StructLayout) ->
             struct=found.struct.names[-1], file=file, own=listed(map(str, sorted(own))),
             name=reader.name, there=listed(map(str, there)),
         ))  # fmt: skip
+
+
+def semaphores_elsewhere(reader: SegmentReader, found: StructLayout) -> bool:
+    """Whether a shared semaphore lies in the struct where it has no lock."""
+    struct = found.struct
+    locks = {each.offset for each in (*sync_members(struct.members), *struct.beside)}
+    return not locks.issuperset(_there(reader, found))
+
+
+def _there(reader: SegmentReader, found: StructLayout) -> list[int]:
+    """The shared semaphores that the bytes show, as far as the struct goes."""
+    end = found.struct.size
+    return [at for at in signatures(reader.read(0, MAX_SIZE), found.layout.libc) if at < end]
 
 
 def _semaphores(struct: Struct) -> set[int]:
@@ -126,6 +142,13 @@ def as_values_leave_it(
     if segment.options.slots is None:
         for slots in said_capacities(segment.reader, found):
             layout = judge_capacity(layout, slots, readings)
+    elif more_slots(layout, found.roles.data.length or 0, readings):
+        # A number alone is soon mistyped: nothing is written by it.
+        text = _("--slots {slots}: by its values, the ring uses all {length} slots of {array}")
+        text = text.format(
+            slots=layout.slots, length=found.roles.data.length, array=found.roles.data.name
+        )
+        resolved = replace(resolved, disputes=(text, *resolved.disputes))
     if not ({layout.empty, layout.full} - {None} or layout.names):
         counts = found.roles.counts
         named = [m for m in counts if fitness(m.name, COUNT) == CERTAIN]

@@ -26,6 +26,7 @@ from shmtui.layouts.struct_evidence import (
     require_covered,
     require_semaphores,
     said_capacities,
+    semaphores_elsewhere,
     zeros_behind,
 )
 from shmtui.layouts.struct_layout import OpenArrayError, StructLayout, layout_of_structs
@@ -55,8 +56,8 @@ def by_header(segment: MappedSegment, file: Path) -> ResolvedLayout:
     resolved = _judged(segment, source, found)
     if libc is not segment.peers.libc:
         words = _(
-            "compiled with glibc's headers: musl's sem_t has another alignment, and no musl-gcc is "
-            "at hand"
+            "compiled with glibc's headers: musl's sem_t has another alignment; with --cc musl-gcc "
+            "it is musl's"
         )
         resolved = replace(resolved, assumptions=(*resolved.assumptions, words))
     return resolved
@@ -221,6 +222,8 @@ def agreed(
     """The layout that the sources agree on, with the first one that tells it."""
     fitting = [each for source in sources for each in _fitting(segment, source)]
     fitting = [each for each in fitting if each[1].struct.size == segment.size] or fitting
+    reader = segment.reader
+    fitting = [each for each in fitting if not semaphores_elsewhere(reader, each[1])] or fitting
     if not fitting:
         _require_one_ring(segment, sources)
         return None

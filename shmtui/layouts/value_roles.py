@@ -63,5 +63,5 @@ def _orders(struct: Struct, given: dict[str, str]) -> Iterator[tuple[tuple[str, 
 
 
 def _may_play(name: str, role: str) -> bool:
-    own = [each for each in SEMAPHORES if fitness(name.rpartition(".")[2], each)]
+    own = [each for each in SEMAPHORES if fitness(name, each)]
     return not own or role in own

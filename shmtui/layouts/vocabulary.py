@@ -41,12 +41,18 @@ _VOCABULARY: Final[dict[str, tuple[frozenset[str], frozenset[str], frozenset[str
     ),
     "in": (
         _words("in write put insert entrada entra escrita inserir insercao prod producer produtor"),
-        _words("writer writing wr w ent enqueue push escrever escritor produce widx wpos wptr"),
-        _words("head rear inicio cabeca tras end wp wrp"),
+        _words(
+            "writer writing wr w ent enqueue push escrever escritor produce widx wpos wptr "
+            "insere deposita deposit append"
+        ),
+        _words("head rear inicio cabeca tras end wp wrp back last ultimo"),
     ),
     "out": (
         _words("out read get remove saida leitura remover remocao cons consumer consumidor"),
-        _words("reader reading rd r sai dequeue pop ler leitor consume retirada ridx rpos rptr"),
+        _words(
+            "reader reading rd r sai dequeue pop ler leitor consume retirada ridx rpos rptr "
+            "retira retirar extrai extract fetch"
+        ),
         _words("tail front fim cauda frente start first primeiro rp rdp"),
     ),
     "mutex": (
@@ -90,11 +96,13 @@ _COMPANIONS: Final = {
     "full": _COUNTED | _THERE,
     COUNT: _words("items item itens elements element elementos elems slots slot"),
 }
-_NOT: Final = _words("not non nao")
-_OPPOSITE: Final = {"empty": "full", "full": "empty"}
 """Words that go with a role and do not tell it: ``full_slots``. An integer that is called a
 count is a counter, and no index.
 """
+_WRAPPED: Final = _NOISE | _words("v val value valor raw word x inner impl handle")
+"""Members that a struct of one value has: they say nothing of what it is for."""
+_NOT: Final = _words("not non nao")
+_OPPOSITE: Final = {"empty": "full", "full": "empty"}
 
 
 def words_of(name: str) -> list[str]:
@@ -109,8 +117,15 @@ def words_of(name: str) -> list[str]:
     return [word.lower() for word in found]
 
 
+def _telling_part(name: str) -> str:
+    """The part of a dotted name that says what the member is for: ``in`` of ``in.value``."""
+    parts = name.split(".")
+    telling = (part for part in reversed(parts) if not _WRAPPED.issuperset(words_of(part)))
+    return next(telling, parts[-1])
+
+
 def fitness(name: str, role: str) -> int:
-    """How surely the name stands for the role; 0: it does not.
+    """How surely the name, dotted in an inner struct, stands for the role; 0: it does not.
 
     >>> fitness("nextIn", "in"), fitness("head", "in"), fitness("in_use", "in")
     (3, 1, 0)
@@ -118,8 +133,10 @@ def fitness(name: str, role: str) -> int:
     (2, 3, 2)
     >>> fitness("notEmpty", "full"), fitness("not_empty", "empty"), fitness("space_available", "empty")
     (3, 0, 2)
+    >>> fitness("ring.in", "in"), fitness("in.value", "in"), fitness("in.total", "in")
+    (3, 3, 0)
     """
-    words = [word for word in words_of(name) if word not in _NOISE]
+    words = [word for word in words_of(_telling_part(name)) if word not in _NOISE]
     if role in _OPPOSITE and words[:1] and words[0] in _NOT:
         # What waits until the ring is not full takes a free slot.
         return _fitness(words[1:], _OPPOSITE[role])

@@ -61,6 +61,15 @@ def decode(raw: bytes, libc: Libc) -> SemaphoreWords:
     return SemaphoreWords(value, _signed(waiters), private != _MUSL_PRIVATE)
 
 
+def may_be_semaphore(raw: bytes) -> bool:
+    """Whether a C library can have written these first 12 bytes of a ``sem_t``, or nobody has.
+
+    >>> may_be_semaphore(bytes(12)), may_be_semaphore(struct.pack("=QI", 1, 2))
+    (True, False)
+    """
+    return int.from_bytes(raw[8:12], sys.byteorder) in {0, _GLIBC_SHARED, _MUSL_PRIVATE}
+
+
 def _signed(word: int) -> int:
     return word - 2**32 if word >> 31 else word
 

@@ -1279,3 +1279,17 @@ def test_who_goes_on_by_himself_may_unlock_for_a_dead_owner(facts: dict[str, obj
     alone = found(replace(one, processes=(waiting, owner)), "dead-owner", 4)
     assert alone is not None
     assert (alone.certainty, alone.severity) == (Certainty.CERTAIN, Status.CRITICAL)
+
+
+def test_who_is_dead_waits_no_more_and_nobody_posted_for_it() -> None:
+    """It keeps what it waited for until its death, without a time; the ring beside it stands still."""
+    waiting = replace(peer(1, Role.PRODUCER, EMPTY_), blocked_for=5.0)
+    dead = replace(waiting, state=ProcessState.ENDED, letter="", blocked_for=None)
+    other = peer(2, Role.CONSUMER, None)
+    samples = looks(shown(0, 1, 0, 5, waiting, other), 1) + [
+        replace(
+            s, processes=(dead, other), steady=True, monotonic_ns=s.monotonic_ns + 1_000_000_000
+        )
+        for s in looks(shown(0, 1, 0, 5), 2)
+    ]
+    assert not [text for text in diagnose(samples).undecided if "were posted" in text]

@@ -50,6 +50,12 @@ def test_the_compilers_first_error_is_said(tmp_path: Path) -> None:
     assert ":1: absent.h: No such file or directory" in refusal(tmp_path, "#include <absent.h>\n")
 
 
+def test_a_header_without_types_has_none(tmp_path: Path) -> None:
+    """Nothing is said of the compiler's files: they are nothing to the user."""
+    (tmp_path / "macros.h").write_text("#define N 5\n")
+    assert read_file(tmp_path / "macros.h", Libc.GLIBC) == ()
+
+
 def test_a_header_may_rely_on_what_its_program_includes(tmp_path: Path) -> None:
     """The usual headers of semaphores and threads."""
     (struct,) = read(

@@ -1,10 +1,12 @@
 """C++ headers: each struct's size and offsets are what g++ says, and wrappers are seen through."""
 
 import itertools
+import re
 from pathlib import Path
 
 import pytest
 
+from shmtui.errors import ShmtuiError
 from shmtui.layouts.struct_members import Member, Struct
 from shmtui.shm.libc import Libc
 from tests.compiling import require
@@ -105,6 +107,29 @@ def test_a_template_is_made_where_it_is_named(tmp_path: Path) -> None:
     }
     assert lengths == {"Ints": "int[8]", "ipc::Longs": "long[3]", "ipc::Ring<char,2>": "char[2]"}
     assert by_name(found["Ints"])["in"].type_name == "unsigned int"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("ipc::Ring", "template arguments"),
+        ("ipc::Ring<Tick,2>", "'Tick' was not declared"),
+        ("Ring<int,2>", "did you mean 'ipc::Ring'?"),
+        ("ipc::Ring<int>", "wrong number of template arguments"),
+    ],
+)
+def test_a_template_that_the_compiler_refuses_is_said_in_its_words(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    with pytest.raises(ShmtuiError, match=f"no type {name}: .*{re.escape(reason)}") as refused:
+        read(tmp_path, TEMPLATE, "case.hpp", name)
+    assert "unit.cpp" not in str(refused.value)
+
+
+def test_a_name_that_is_not_there_leaves_those_that_are(tmp_path: Path) -> None:
+    """Who chooses among them names them."""
+    structs = read(tmp_path, TEMPLATE, "case.hpp", "Nope")
+    assert any("Ints" in struct.names for struct in structs)
 
 
 def test_wrappers_stand_for_what_they_wrap(tmp_path: Path) -> None:

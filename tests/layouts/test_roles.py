@@ -49,6 +49,9 @@ NAMES = [
     ("samples", "write_pos", "read_pos", "access_lock", "space_available", "items_available"),
     ("values", "put_idx", "get_idx", "lock", "not_full", "not_empty"),
     ("dados", "entrada", "saida", "trava", "naoCheio", "naoVazio"),
+    ("dados", "insere", "retira", "trava", "vagas", "itens"),
+    ("jobs", "back", "front", "lock", "room", "ready"),
+    ("orders", "last", "first", "lock", "free", "used"),
 ]
 
 
@@ -78,6 +81,19 @@ def test_counters_and_flags_are_no_indices(tmp_path: Path) -> None:
     """in_use, items_in and read_count say something else than in and read."""
     text = "struct b { int in_use, total_in, write, read_count, read; char data[9]; };"
     assert chosen(assign_roles(one(tmp_path, text), {}))[:3] == ("data", "write", "read")
+
+
+@pytest.mark.parametrize("inner", ["v", "value", "pos", "m_next"])
+def test_a_struct_of_one_value_has_the_name_of_its_member(tmp_path: Path, inner: str) -> None:
+    """Indices on cache lines of their own; a member whose own name tells another thing is that."""
+    text = (
+        f"struct Line {{ unsigned {inner}; char pad[60]; }}; struct Lock {{ sem_t s; }};\n"
+        "struct Total { long total; } ; typedef struct { int data[4]; struct Total in; struct Line write, read; "
+        "struct Lock mutex, vazio, cheio; } Buffer;"
+    )
+    assert chosen(assign_roles(one(tmp_path, text), {})) == (
+        "data", f"write.{inner}", f"read.{inner}", "mutex.s", "vazio.s", "cheio.s",
+    )  # fmt: skip
 
 
 def test_a_name_that_says_it_goes_before_a_convention(tmp_path: Path) -> None:

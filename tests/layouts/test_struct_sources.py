@@ -405,6 +405,83 @@ def test_semaphores_elsewhere_refuse_the_header(start: Start) -> None:
         resolved(program.name, header=header)
 
 
+SHIFTED: Final = RING.replace("Job jobs[6]; int in, out; sem_t mutex, empty, full;",
+                              "sem_t mutex, empty, full; int in, out; int jobs[4];")  # fmt: skip
+"""Two of its three semaphores lie where the exercise's ring of five or six has some."""
+FIVE: Final = RING.replace("Job jobs[6]", "int jobs[5]")
+STARTED: Final = FILA["start"].replace("[0].id", "[0]").replace("[1].id", "[1]").replace("4", "3")
+
+
+def test_a_semaphore_elsewhere_refuses_the_header(start: Start) -> None:
+    """One is enough, where the struct has one that is none."""
+    program = start(FIVE, {"start": STARTED})
+    header = folder_of(program) / "other.h"
+    header.write_text(SHIFTED)
+    with pytest.raises(ShmtuiError, match=r"has semaphores at 0, 32, 64, and .* at 32, 64, 96"):
+        resolved(program.name, header=header)
+
+
+def test_the_header_with_all_semaphores_goes_first(start: Start) -> None:
+    """A struct whose bytes hold a semaphore that it does not declare goes behind one that has them all."""
+    program = start(FIVE, {"start": STARTED})
+    (folder_of(program) / "a.h").write_text(
+        FIVE.replace("mutex, empty, full;", "mutex, empty; int more[8];")
+    )
+    (folder_of(program) / "b.h").write_text(FIVE)
+    assert resolved(program.name).origin.endswith("/b.h")
+
+
+def test_fewer_slots_than_the_permits_say(start: Start) -> None:
+    """Taken, for the user says it, and disputed, for a number is soon mistyped."""
+    program = start(RING)
+    found = resolved(program.name, header=header_of(program), slots=5)
+    assert found.layout is not None
+    assert found.layout.slots == 5
+    assert found.disputes == ("--slots 5: by its values, the ring uses all 6 slots of jobs",)
+    assert not resolved(program.name, header=header_of(program), slots=6).disputes
+
+
+def test_slots_refine_the_struct_of_the_program(start: Start) -> None:
+    """Where the segment is not the exercise's struct, its own has so many of its slots in use."""
+    used = {"start": FILA["start"].replace("4", "3")}
+    program = start(RING.replace("jobs[6]", "jobs[50]"), used, "-g")
+    found = resolved(program.name, slots=5)
+    assert found.source is LayoutSource.DEBUG_INFO
+    assert found.layout is not None
+    assert (found.layout.slots, found.layout.item.size, found.disputes) == (5, 8, ())
+    with pytest.raises(ShmtuiError, match="51 slots of int32 need"):
+        resolved(program.name, slots=51)
+
+
+def test_one_slot_too_many_before_the_same_semaphores(start: Start) -> None:
+    """Five and six of the exercise's slots have their semaphores at the same bytes."""
+    program = start(FIVE, {"start": STARTED})
+    with pytest.raises(ShmtuiError, match="contradict --slots 6, and fit --slots 5"):
+        resolved(program.name, slots=6)
+    assert not resolved(program.name, slots=5).disputes
+
+
+def test_zeros_are_no_semaphores_beside_other_data(start: Start) -> None:
+    """What a program of musl writes shows no semaphore: its zeros may be another struct's slots."""
+    program = start(RING, {"start": "b->jobs[0].id = 1;", "size": "4096"})
+    assert not resolved(program.name, slots=6).disputes
+    with open(segment_path(program.name), "r+b") as file:
+        file.seek(200)
+        file.write(b"more")
+    assert "no semaphore was ever initialised" in resolved(program.name, slots=6).disputes[0]
+    with open(segment_path(program.name), "r+b") as file:
+        file.write(bytes(40) + b"what no sem_init writes")
+        file.truncate(128)
+    assert "no semaphore was ever initialised" in resolved(program.name, slots=6).disputes[0]
+
+
+def test_an_empty_ring_fits_many_numbers(start: Start) -> None:
+    """A permit that is lost is a finding, and no number of slots."""
+    start_text = "sem_init(&b->mutex, 1, 1); sem_init(&b->empty, 1, 5); sem_init(&b->full, 1, 0);"
+    program = start(FIVE.replace("jobs[5]", "jobs[6]"), {"start": start_text})
+    assert resolved(program.name, slots=6).layout is not None
+
+
 def test_slots_that_the_bytes_contradict_are_refused(start: Start) -> None:
     """Semaphores in another order, or elsewhere: said, with the layout that fits."""
     header = RING.replace("Job jobs[6]", "int jobs[6]").replace(
@@ -474,6 +551,7 @@ typedef struct { uint64_t capacity; int64_t writer_idx, reader_idx; uint8_t data
 BOTH_WAYS: Final = [
     ("head", "tail"), ("tail", "head"), ("front", "rear"), ("rear", "front"), ("inicio", "fim"),
     ("fim", "inicio"), ("rp", "wp"), ("wp", "rp"), ("start", "end"), ("end", "start"),
+    ("first", "last"), ("back", "front"),
 ]  # fmt: skip
 
 

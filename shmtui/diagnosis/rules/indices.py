@@ -137,7 +137,8 @@ def _posted(before: Snapshot, after: Snapshot, role: SemaphoreRole) -> bool:
     return values != sorted(values, reverse=True) or any(
         p.pid in waited
         and role in p.waits
-        and (p.blocked_for or 0.0) < between_s
+        and p.blocked_for is not None
+        and p.blocked_for < between_s
         and not (p.timed_waits or p.catches_signals)
         for p in after.processes
     )
