@@ -95,14 +95,21 @@ def left_to_others(history: History) -> Iterator[str]:
 def _may_be_polled(history: History, crew: Sequence[Process]) -> Iterator[str]:
     """There are no permits of a kind, and no process is known that posts them and goes on by itself."""
     awake = [p for p in crew if p.goes_on]
-    ran = any(runs_at_rest(history).get(p.pid) != 0 for p in awake)
+    runs = runs_at_rest(history)
+    looking = [p for p in awake if runs.get(p.pid) != 0]
+    # Who has not woken yet may look for it each time that it does.
+    late = [p for p in awake if (p.sleeps_for or 0.0) * 1e9 > history.watched_ns and not p.acted]
     for role, poster in POSTERS.items():
         posts = any(poster in {p.role, *p.acted} for p in awake)
-        if ran and history.value(role) == 0 and not posts:
+        if (looking or late) and history.value(role) == 0 and not posts:
             yield _(
                 "no item was seen to move, {semaphore} is 0, and nobody was seen who posts it: if one looks for it again "
                 "and again ({who}), that may never end; {way}"
-            ).format(semaphore=role, who=names(awake), way=way_on(history))
+            ).format(
+                semaphore=role,
+                who=names(awake if looking else late),
+                way=way_on(history) if looking else _until_awake(history, late),
+            )
     yield from full_or_empty(history, crew)
 
 

@@ -334,6 +334,18 @@ def test_who_has_not_run_since_looks_for_nothing() -> None:
     assert after((0, 4), acted=(Role.PRODUCER,)) == []
 
 
+def test_who_sleeps_for_longer_than_it_is_watched_may_look_when_it_wakes() -> None:
+    """One that has not woken yet may look for a permit each time that it does; who woke since, or acts, does not."""
+
+    def left(sleeps_for: float | None, **facts: object) -> tuple[str, ...]:
+        idle = replace(peer(9, Role.UNKNOWN, None), goes_on=True, runs=0, sleeps_for=sleeps_for)
+        return diagnose(looks(shown(0, 1, 5, 0, replace(idle, **facts)), 4)).undecided
+
+    (line,) = left(10.0)
+    assert line.endswith("it sleeps for up to 10.0 s; watch it longer: --for 12")
+    assert left(2.0) == left(None) == left(10.0, acted=(Role.PRODUCER,)) == ()
+
+
 def _with(s: Snapshot, at: int, process: Process) -> Snapshot:
     return replace(s, processes=(*s.processes[:at], process, *s.processes[at + 1 :]))
 
@@ -677,6 +689,24 @@ def test_who_began_to_wait_before_sem_init() -> None:
     counted = shown(0, 1, 5, 0, uncounted)
     counted = replace(counted, semaphores=counted.semaphores | {FULL: SemaphoreState(0, 1, True)})
     assert not found(counted, "late-init")
+
+
+def test_who_came_after_sem_init_is_woken() -> None:
+    """One waits since before sem_init, and is counted no more; one came later, and is counted: a sem_post wakes it."""
+    early = replace(peer(1, Role.CONSUMER, FULL), wakeable=False, letter="S", threads=1)
+    later = replace(peer(2, Role.CONSUMER, FULL), letter="S", threads=1)
+    one = shown(0, 1, 5, 0, early, later)
+    one = replace(one, semaphores=one.semaphores | {FULL: SemaphoreState(0, 1, True)})
+    finding = found(one, "late-init")
+    assert finding is not None
+    assert "PID 1" in finding.claim
+    assert "PID 2" not in " ".join((finding.claim, *finding.evidence))
+    # Of two that are not counted, neither is certain to sleep on.
+    uncounted = found(shown(0, 1, 5, 0, early, later), "late-init")
+    assert uncounted is not None
+    assert uncounted.certainty is Certainty.CERTAIN
+    assert "PID 2" not in uncounted.claim
+    assert any("PID 2" in line for line in uncounted.evidence)
 
 
 def in_flow(full: int, *processes: Process, above: int = -1) -> list[Snapshot]:

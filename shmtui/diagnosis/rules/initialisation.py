@@ -189,8 +189,13 @@ def late_init(history: History) -> Iterator[Finding]:
         if history.unmoved_ns() >= SETTLED_NS
         and history.agreeing(lambda s, role=role: counts_too_few(s, role)) >= GHOST_SAMPLES  # type: ignore[misc]
     }
-    others = (p for p in living(now) if uncounted & set(p.waits) and p.pid not in woken)
-    late = {p.pid: p for p in (*private, *others)}
+    others = [
+        p
+        for p in living(now)
+        if uncounted & set(p.waits) and p not in private and p.pid not in woken
+    ]
+    # Where some of those that sleep are counted, nothing tells which.
+    late = private or others
     if not late:
         return
     facts = []
@@ -205,7 +210,9 @@ def late_init(history: History) -> Iterator[Finding]:
         _("{semaphore} counts fewer waiters than sleep on it").format(semaphore=role)
         for role in sorted(uncounted)
     ]
-    for_ever = not any(p.timed_waits or p.catches_signals for p in late.values())
+    if private and others:
+        facts.append(_("perhaps not woken either: {who}").format(who=names(others)))
+    for_ever = not any(p.timed_waits or p.catches_signals for p in late)
     shared = [p for p in private if p.threads != 1]
     sure = for_ever and len(private) > len(shared)
     if uncounted:
@@ -219,7 +226,7 @@ def late_init(history: History) -> Iterator[Finding]:
         "late-init",
         Status.CRITICAL if sure else Status.WARNING,
         _("sem_init ran after a process had begun to wait: no sem_post wakes {who}").format(
-            who=names(list(late.values()))
+            who=names(late)
         ),
         tuple(facts),
         Certainty.CERTAIN if sure else Certainty.LIKELY,
@@ -255,9 +262,11 @@ def began_private(process: Process, s: Snapshot) -> bool:
 
 
 def counts_too_few(s: Snapshot, role: SemaphoreRole) -> bool:
-    """Whether more threads sleep on a semaphore than it counts."""
+    """Whether more threads sleep on a semaphore, where a post of any process wakes them, than it counts."""
     state = s.semaphores.get(role)
     if state is None or state.waiters is None:
         return False
-    sleeping = (p.waits.count(role) for p in living(s) if p.letter == "S")
+    sleeping = (
+        p.waits.count(role) for p in living(s) if p.letter == "S" and p.wakeable is not False
+    )
     return sum(sleeping) > state.waiters
