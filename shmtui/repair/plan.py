@@ -1,5 +1,6 @@
 """A repair's plan, or its refusal: records, and the same in words. Pure."""
 
+import hashlib
 from collections.abc import Iterator
 
 import msgspec
@@ -10,7 +11,7 @@ from shmtui.repair.protocol_positions import ProtocolPosition
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment_info import SemaphoreState
 from shmtui.shm.word_change import WordChange
-from shmtui.snapshot import Certainty, Finding, Process, word
+from shmtui.snapshot import Certainty, Finding, Process, Snapshot, word
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -77,6 +78,12 @@ class Unlock(msgspec.Struct, frozen=True):
         return (self.offset, self.owner) == (now.offset, now.owner)
 
 
+def slots_digest(snapshot: Snapshot) -> str:
+    """What tells whether the items that lie in the slots of ``snapshot`` are others than before."""
+    values = repr([(slot.index, slot.value) for slot in snapshot.slots])
+    return hashlib.sha256(values.encode(errors="surrogatepass")).hexdigest()
+
+
 class Plan(msgspec.Struct, frozen=True):
     """What a repair does, and what it rests on.
 
@@ -104,6 +111,8 @@ class Plan(msgspec.Struct, frozen=True):
     """Processes whose side the user would have to say for that."""
     indices: tuple[int | None, int | None] = (None, None)
     """``in`` and ``out`` when the plan was made."""
+    slots: str = ""
+    """A digest of what lay in the slots then: indices that went round the ring are what they were."""
     participants: tuple[Process, ...] = ()
     """Who is stopped for a moment."""
     disturbed: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ from shmtui.repair.missing_consent import (
     too_early,
     zeros_not_agreed,
 )
-from shmtui.repair.plan import Change, Plan, Refusal
+from shmtui.repair.plan import Change, Plan, Refusal, slots_digest
 from shmtui.repair.plan_certainty import (
     may_hold,
     plan_certainty,
@@ -191,6 +191,7 @@ def _plan(
         needs_permits=undecided is not None and undecided.needs_permits,
         needs_role=() if undecided is None else undecided.needs_role,
         indices=(snapshot.in_, snapshot.out),
+        slots=slots_digest(snapshot),
         participants=tuple(p.process for p in placed),
         watched_first=by_death,
     )
