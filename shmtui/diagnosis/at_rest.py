@@ -44,12 +44,12 @@ def permits_gone(history: History) -> Iterator[str]:
     missing = (deficit_of(history.now) or 0) - in_hand
     if missing > 0:
         yield ngettext(
-            "no item was seen to move, and {count} permit is in neither empty nor full: a process keeps it, or it "
+            "no item was seen to move, and {count} permit is in neither {empty} nor {full}: a process keeps it, or it "
             "is lost; {way}",
-            "no item was seen to move, and {count} permits are in neither empty nor full: processes keep them, or "
+            "no item was seen to move, and {count} permits are in neither {empty} nor {full}: processes keep them, or "
             "they are lost; {way}",
             missing,
-        ).format(count=missing, way=way_on(history))
+        ).format(**history.names, count=missing, way=way_on(history))
 
 
 def stopped(crew: Sequence[Process]) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _may_be_polled(history: History, crew: Sequence[Process]) -> Iterator[str]:
                 "no item was seen to move, {semaphore} is 0, and nobody was seen who posts it: if one looks for it again "
                 "and again ({who}), that may never end; {way}"
             ).format(
-                semaphore=role,
+                semaphore=history.names[role],
                 who=names(awake if looking else late),
                 way=way_on(history) if looking else _until_awake(history, late),
             )
@@ -174,7 +174,7 @@ def nobody_posts(history: History, waited: Iterable[str], others: Sequence[Proce
         "no item was seen to move, all that wait do so for {semaphore}, and nobody was seen who posts it and goes on "
         "by itself: unless it comes from {who}, they wait for ever; {way}"
     ).format(
-        semaphore=", ".join(waited),
+        semaphore=", ".join(history.names.get(each, each) for each in waited),
         who=names(others) or _("another process"),
         way=_until_awake(history, others),
     )
@@ -193,14 +193,14 @@ def _until_awake(history: History, others: Sequence[Process]) -> str:
 def lock_kept(history: History) -> Iterator[str]:
     """Mutex was 0 all the while."""
     if history.lasted_ns(lock_taken) >= min(AT_REST_NS, history.watched_ns):
-        yield _("mutex was 0 in {count} samples, up to the last; {way}").format(
-            count=history.agreeing(lock_taken), way=way_on(history)
+        yield _("{mutex} was 0 in {count} samples, up to the last; {way}").format(
+            **history.names, count=history.agreeing(lock_taken), way=way_on(history)
         )
         if history.now.rest.come_and_gone:
             yield _(
-                "since mutex was seen free somebody has opened the segment, let go of it, or may have been sent it: "
-                "he may have mutex, and be seen nowhere"
-            )
+                "since {mutex} was seen free somebody has opened the segment, let go of it, or may have been sent it: "
+                "he may have {mutex}, and be seen nowhere"
+            ).format(**history.names)
 
 
 def hidden_at_rest(now: Snapshot) -> Iterator[str]:

@@ -29,8 +29,8 @@ def left_behind(history: History) -> Iterator[str]:
     waiting = [p for p in asleep if SemaphoreRole.MUTEX in p.waits]
     if waiting and history.items_moved and history.agreeing(lock_taken) == samples:
         yield _(
-            "mutex was 0 in all {count} samples while items moved, and is waited for by {who}"
-        ).format(count=samples, who=names(waiting))
+            "{mutex} was 0 in all {count} samples while items moved, and is waited for by {who}"
+        ).format(**history.names, count=samples, who=names(waiting))
     yield from _left_on_objects(history, [p for p in asleep if not p.sleeps_timed])
     yield from _running(history)
     for role in SemaphoreRole:
@@ -39,7 +39,7 @@ def left_behind(history: History) -> Iterator[str]:
             yield _(
                 "{semaphore} counted fewer waiters than sleep on it in all {count} samples: it may "
                 "have been initialised once more, and then nobody wakes {who}"
-            ).format(semaphore=role, count=samples, who=names(late))
+            ).format(semaphore=history.names[role], count=samples, who=names(late))
 
 
 def left_beside(history: History) -> Iterator[str]:

@@ -118,6 +118,7 @@ class Repairer:
             findings = with_deaths_seen(findings, self._seen)
             for attempt in range(TRIES):
                 snapshot = observed.sampler.sample()
+                self.consent = replace(self.consent, names=snapshot.own_names)
                 found = plan_now(observed, snapshot, findings, earlier, self.consent)
                 if not isinstance(found, Refusal) or not found.transient or attempt == TRIES - 1:
                     break
@@ -250,7 +251,7 @@ class Repairer:
         with contextlib.ExitStack() as until_written:
             watch = None
             if self.consent.assume_idle and plan.lock:
-                watch = SurplusWatch(place, self.consent.assume_idle)
+                watch = SurplusWatch(place, self.consent.assume_idle, plan.names)
                 until_written.callback(watch.close)
             kept = written_words.write(plan, place, earlier, lambda: stopper.all_stopped)
             if kept is None:
@@ -280,7 +281,9 @@ class Repairer:
             if kept is not None and outcome.moved:
                 note_moved(kept)
             if watch is not None:
-                self._progress(_("watching whether mutex is posted once too often"))
+                self._progress(
+                    _("watching whether {mutex} is posted once too often").format(**plan.names)
+                )
                 watch.watch_to_the_end()
         return Report(
             plan=plan,

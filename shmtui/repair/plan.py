@@ -8,7 +8,7 @@ import msgspec
 from shmtui.diagnosis.wording import names
 from shmtui.i18n import _
 from shmtui.repair.protocol_positions import ProtocolPosition
-from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.protocol import SemaphoreRole, role_words
 from shmtui.shm.segment_info import SemaphoreState
 from shmtui.shm.word_change import WordChange
 from shmtui.snapshot import Certainty, Finding, Process, Snapshot, word
@@ -20,6 +20,8 @@ class Change(msgspec.Struct, frozen=True):
     semaphore: SemaphoreRole
     before: SemaphoreState
     after: SemaphoreState
+    name: str = ""
+    """What the program calls it; empty: not known. Hostile text is possible."""
 
     @property
     def text(self) -> str:
@@ -35,7 +37,7 @@ class Change(msgspec.Struct, frozen=True):
             parts.append(f"{_('waiters')} {self.before.waiters} → {self.after.waiters}")
         if self.before.shared != self.after.shared:
             parts.append(_("private → shared between processes"))
-        return f"{self.semaphore}: {', '.join(parts)}"
+        return f"{self.name or self.semaphore}: {', '.join(parts)}"
 
     @property
     def permits_added(self) -> int:
@@ -113,6 +115,8 @@ class Plan(msgspec.Struct, frozen=True):
     """``in`` and ``out`` when the plan was made."""
     slots: str = ""
     """A digest of what lay in the slots then: indices that went round the ring are what they were."""
+    names: dict[str, str] = msgspec.field(default_factory=role_words)
+    """As `Snapshot.own_names`."""
     participants: tuple[Process, ...] = ()
     """Who is stopped for a moment."""
     disturbed: tuple[str, ...] = ()

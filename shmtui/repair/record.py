@@ -250,6 +250,7 @@ def _record(fields: dict[str, Any], path: Path) -> RepairRecord:
                 SemaphoreRole(change["semaphore"]),
                 SemaphoreState(**change["before"]),
                 SemaphoreState(**change["after"]),
+                str(change["name"]),
             )
             for change in fields["changes"]
         ),

@@ -709,6 +709,39 @@ def test_who_came_after_sem_init_is_woken() -> None:
     assert any("PID 2" in line for line in uncounted.evidence)
 
 
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (
+            shown(0, 0, 3, 0, peer(1, Role.PRODUCER, MUTEX)),
+            "trava is 0 and no live process holds it",
+        ),
+        (
+            shown(0, 0, 4, 0, peer(1, Role.PRODUCER, MUTEX), peer(2, Role.CONSUMER, FULL)),
+            "wait for vagas or prontos first and for trava second",
+        ),
+        (shown(0, 2, 5, 0), "trava is 2"),
+        (shown(0, 1, 4, 0), "nothing changed for 1.8 s, trava is free"),
+        (shown(0, 1, 0, 5, peer(1, Role.PRODUCER, EMPTY_)), "all wait for vagas"),
+        (shown(0, 0, 5, 0, peer(1, Role.CONSUMER, None)), "trava was 0 in"),
+        (shown(0, 1, 4, 1, peer(1, Role.CONSUMER, None)), "vagas + prontos was 5"),
+    ],
+)
+def test_texts_say_the_programs_own_names(one: Snapshot, said: str) -> None:
+    """What it calls its lock and its counts is what its programmer finds in its text."""
+    names = {MUTEX: "trava", EMPTY_: "vagas", FULL: "prontos"}
+    sync = tuple(SyncObject(name, "sem_t", role) for role, name in names.items())
+    seconds = 4.0 if "wait for" in said and "vagas" in said and "first" not in said else 2.0
+    health = diagnose(looks(replace(one, sync=sync), seconds))
+    texts = [
+        *(text for f in health.findings for text in (f.claim, *f.evidence, f.remedy)),
+        *health.undecided,
+        *health.judged,
+    ]
+    assert any(said in text for text in texts), texts
+    assert not [text for text in texts if "mutex" in text]
+
+
 def in_flow(full: int, *processes: Process, above: int = -1) -> list[Snapshot]:
     """Two seconds in which items move; mutex is 2 in the sample of that number."""
     return [
@@ -803,8 +836,8 @@ def test_one_pthread_lock_and_no_permits(value: int, *, fine: bool) -> None:
     one = replace(shown(0, 2, 0, 0, idle), semaphores={}, sync=(lock,))
     health = diagnose(looks(one, 4))
     assert (health.status is Status.OK) is fine
-    assert any("mutex was free in" in line for line in health.judged) is fine
-    assert any("mutex was 0 in" in line for line in health.undecided) is not fine
+    assert any("trava was free in" in line for line in health.judged) is fine
+    assert any("trava was 0 in" in line for line in health.undecided) is not fine
 
 
 @pytest.mark.parametrize("seconds", [0.4, 4.0])

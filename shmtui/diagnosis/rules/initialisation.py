@@ -135,23 +135,24 @@ def never_initialised(history: History) -> Iterator[Finding]:
         Certainty.LIKELY if doubt else history.certainty,
         (
             _(
-                "in the program, give sem_open(name, O_CREAT, mode, value) its values: mutex 1, "
-                "empty N, full 0; now: {repair}"
+                "in the program, give sem_open(name, O_CREAT, mode, value) its values: {mutex} 1, "
+                "{empty} N, {full} 0; now: {repair}"
             )
             if now.layout.semaphores == "named"
             else _(
-                "in the program, give each its value once by semctl(id, n, SETVAL, …): mutex 1, empty "
-                "N, full 0"
+                "in the program, give each its value once by semctl(id, n, SETVAL, …): {mutex} 1, {empty} "
+                "N, {full} 0"
             )
             if named
             else _(
-                "in the program, call sem_init(&s, 1, value) once before any process waits: mutex 1, "
-                "empty N, full 0; now: {repair}"
+                "in the program, call sem_init(&s, 1, value) once before any process waits: {mutex} 1, "
+                "{empty} N, {full} 0; now: {repair}"
             )
         ).format(
+            **now.own_names,
             repair=repair_remedy(
                 history, "--yes" if waits_for_good(now) and not unmarked(now) else "--yes --permits"
-            )
+            ),
         ),
     )
 
@@ -159,16 +160,22 @@ def never_initialised(history: History) -> Iterator[Finding]:
 def _zeros(now: Snapshot) -> Iterator[str]:
     """What the zeros show, a clause each."""
     if not unmarked(now):
-        yield _("mutex, empty and full are 0 and not marked as shared: sem_init never ran")
+        yield _(
+            "{mutex}, {empty} and {full} are 0 and not marked as shared: sem_init never ran"
+        ).format(**now.own_names)
         return
     if now.layout.semaphores == "named":
-        yield _("mutex, empty and full are 0, and so are in and out: sem_open gave them no permits")
+        yield _(
+            "{mutex}, {empty} and {full} are 0, and so are in and out: sem_open gave them no permits"
+        ).format(**now.own_names)
     elif now.layout.semaphores != "embedded":
-        yield _("mutex, empty and full are 0, and so are in and out: nobody called semctl(SETVAL)")
+        yield _(
+            "{mutex}, {empty} and {full} are 0, and so are in and out: nobody called semctl(SETVAL)"
+        ).format(**now.own_names)
     else:
         yield _(
-            "mutex, empty and full are 0, and so are in and out: sem_init seems never to have run"
-        )
+            "{mutex}, {empty} and {full} are 0, and so are in and out: sem_init seems never to have run"
+        ).format(**now.own_names)
         yield _("musl writes nothing else that would prove it")
     yield _("unless permits were there and are all lost, or a program that comes later gives them")
 
@@ -207,7 +214,7 @@ def late_init(history: History) -> Iterator[Finding]:
             ).format(who=names(private))
         )
     facts += [
-        _("{semaphore} counts fewer waiters than sleep on it").format(semaphore=role)
+        _("{semaphore} counts fewer waiters than sleep on it").format(semaphore=now.own_names[role])
         for role in sorted(uncounted)
     ]
     if private and others:
