@@ -100,11 +100,14 @@ def _by_holders(
 ) -> Iterator[Finding]:
     """What is likely where some of the living may hold mutex."""
     signs = () if recorded else tuple(_signs_of_death(held, holders))
+    # One that sleeps for a time may sit inside, and post it when it wakes.
+    waited = held.history.unmoved_ns() >= GOES_ON_NS or not any(p.goes_on for p in holders)
     if signs and held.explained_by_wrong_order:
-        yield inferred_wrong_order(held, holders)
+        if waited:
+            yield inferred_wrong_order(held, holders)
     elif signs:
         yield _seems_dead(held, holders, signs)
-    elif recorded or held.history.unmoved_ns() >= GOES_ON_NS or not any(p.goes_on for p in holders):
+    elif recorded or waited:
         yield _kept(held, holders, recorded)
 
 

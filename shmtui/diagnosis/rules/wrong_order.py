@@ -63,6 +63,10 @@ def inferred_wrong_order(held: HeldMutex, others: Sequence[Process] = ()) -> Fin
     let go of the segment meanwhile, and come back to post it.
     """
     claim = _("deadlock: one of {who} holds {mutex} and waits for a permit")
+    if others:
+        claim = _(
+            "deadlock, unless {others} holds {mutex}: one of {who} does, and waits for a permit"
+        )
     facts = [
         _("or a process left the critical section without posting {mutex}").format(
             **held.history.names
@@ -70,9 +74,7 @@ def inferred_wrong_order(held: HeldMutex, others: Sequence[Process] = ()) -> Fin
         _("unless a process took it and ended, and another is to post it"),
     ]
     if others:
-        facts.append(
-            _("unless it is held by {who}, asleep in another call").format(who=names(others))
-        )
+        facts.append(_("asleep in another call: {who}").format(who=names(others)))
     sides = {p.role for p in (*held.behind, *held.waiting)} - {Role.UNKNOWN}
     if len(sides) < 2:
         facts.append(
@@ -80,7 +82,7 @@ def inferred_wrong_order(held: HeldMutex, others: Sequence[Process] = ()) -> Fin
                 **held.history.names
             )
         )
-    claim = claim.format(**held.history.names, who=names(held.behind))
+    claim = claim.format(**held.history.names, who=names(held.behind), others=names(others))
     return _wrong_order(held, held.behind, claim, tuple(facts), Status.WARNING, Certainty.LIKELY)
 
 
