@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from shmtui.diagnosis.audit import items_lost
 from shmtui.diagnosis.history import POSTERS, SETTLED_NS, History, deficit_of, living, lock_taken
+from shmtui.diagnosis.left_waiting import held_on
 from shmtui.diagnosis.rules import (
     conditions,
     dead_holder,
@@ -160,6 +161,7 @@ def judged(history: History) -> Iterator[str]:
         yield _("{mutex} was free in {free} of {count} samples").format(
             **now.own_names, free=free, count=count
         )
+    yield from held_on(history)
     wrong, steady = conditions.misfits(history)
     if steady > wrong:
         yield _("the count of items fitted in and out in {count} of {samples} samples").format(

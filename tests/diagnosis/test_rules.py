@@ -713,6 +713,24 @@ def test_who_came_after_sem_init_is_woken() -> None:
     assert any("PID 2" in line for line in uncounted.evidence)
 
 
+def _with_owner(owner: int | None) -> Snapshot:
+    free = SyncObject("stats", "pthread_mutex_t", offset=200, value=int(owner is None), owner=owner)
+    return replace(shown(0, 1, 4, 1, peer(1, Role.CONSUMER, None)), sync=(free,))
+
+
+@pytest.mark.parametrize(
+    ("owners", "told"), [((77, 77), True), ((77, 78), False), ((77, None), False)]
+)
+def test_a_lock_that_somebody_holds_on_is_told(
+    owners: tuple[int | None, int | None], *, told: bool
+) -> None:
+    """Though it plays no role: who only tries it now and then waits nowhere."""
+    first, last = (looks(_with_owner(owner), 2) for owner in owners)
+    later = [replace(s, monotonic_ns=s.monotonic_ns + 2_000_000_000) for s in last]
+    judged = diagnose([*first, *later]).judged
+    assert ("stats was held by thread 77 in all 20 samples" in judged) is told
+
+
 @pytest.mark.parametrize(
     ("one", "said"),
     [
