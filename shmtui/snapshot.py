@@ -14,7 +14,7 @@ from shmtui.shm.faults import Fault
 from shmtui.shm.item_counts import Audit, ExactCounts, Method, Throughput, Totals
 from shmtui.shm.layout import counted_on, slot_of
 from shmtui.shm.libc import Libc
-from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.protocol import Role, SemaphoreRole, role_words
 from shmtui.shm.segment_info import (
     LayoutInfo,
     LayoutSource,
@@ -405,6 +405,17 @@ class Snapshot(_WorkedOut, msgspec.Struct, frozen=True, dict=True):
         """Whether not all is seen that may take part: a process, or what one waits on."""
         hidden = set(self.waits_hidden) - set(self.waits_counted)
         return self.unseen or bool(hidden or self.read_in_part)
+
+    @cached_property
+    def own_names(self) -> dict[str, str]:
+        """What the program calls the semaphore or lock of each role, for texts: ``{"mutex": "trava", …}``; the
+        role's word where that is in the name, or it is not known. Hostile text is possible.
+        """
+        found = role_words()
+        for each in self.sync:
+            if each.role is not None and each.role.value not in each.name.lower():
+                found[each.role.value] = each.name
+        return found
 
     @cached_property
     def deficit(self) -> int | None:

@@ -56,7 +56,7 @@ layout_options = stacked(
     click.option("--item", metavar="TYPE",
                  help="Its item type: int32 (the default) … double, char[N], byte[N]."),
     click.option("--mutex", type=SEMAPHORE_PLACE, metavar="/NAME|MEMBER",
-                 help="The lock: a named semaphore, or a member of the header's struct."),
+                 help="The lock: a named semaphore, or a member of the struct."),
     click.option("--empty", type=SEMAPHORE_PLACE, metavar="/NAME|MEMBER",
                  help="The semaphore of free slots."),
     click.option("--full", type=SEMAPHORE_PLACE, metavar="/NAME|MEMBER",
@@ -109,17 +109,17 @@ def open_options(given: dict[str, Any]) -> tuple[Any, str]:
 
     header, struct = given.pop("header") or (None, None)
     mapping = given.pop("mapping") or ()
+    pid = given.pop("pid")
+    folder = folder_of(pid)
     names = []
     for role in SemaphoreRole:
         place = given.pop(role)
         if place is not None and place.startswith("semset:"):
             names.append((role, place))
-        elif place is not None and header is not None and not place.startswith("/"):
+        elif place is not None and _is_a_member(place, folder, beside_header=header is not None):
             mapping += ((str(role), place),)
         elif place is not None:
             names.append((role, segment_name(place)))
-    pid = given.pop("pid")
-    folder = folder_of(pid)
     options = LayoutOptions(
         header=header,
         struct=struct,
@@ -130,6 +130,16 @@ def open_options(given: dict[str, Any]) -> tuple[Any, str]:
         **{name: given.pop(name) for name in _AS_GIVEN},
     )
     return options, folder
+
+
+def _is_a_member(place: str, folder: str, *, beside_header: bool) -> bool:
+    """Whether a semaphore is one of the struct's members; a name that has no slash may be either."""
+    if place.startswith("/"):
+        return False
+    from shmtui.shm.semaphore import named_semaphore_path
+
+    path = named_semaphore_path(segment_name(place), folder)
+    return beside_header or not os.path.lexists(path)
 
 
 def sampler_or_raw(name: str, options: "LayoutOptions", folder: str) -> "Sampler":

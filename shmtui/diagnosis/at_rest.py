@@ -44,12 +44,12 @@ def permits_gone(history: History) -> Iterator[str]:
     missing = (deficit_of(history.now) or 0) - in_hand
     if missing > 0:
         yield ngettext(
-            "no item was seen to move, and {count} permit is in neither empty nor full: a process keeps it, or it "
+            "no item was seen to move, and {count} permit is in neither {empty} nor {full}: a process keeps it, or it "
             "is lost; {way}",
-            "no item was seen to move, and {count} permits are in neither empty nor full: processes keep them, or "
+            "no item was seen to move, and {count} permits are in neither {empty} nor {full}: processes keep them, or "
             "they are lost; {way}",
             missing,
-        ).format(count=missing, way=way_on(history))
+        ).format(**history.names, count=missing, way=way_on(history))
 
 
 def stopped(crew: Sequence[Process]) -> Iterator[str]:
@@ -95,14 +95,21 @@ def left_to_others(history: History) -> Iterator[str]:
 def _may_be_polled(history: History, crew: Sequence[Process]) -> Iterator[str]:
     """There are no permits of a kind, and no process is known that posts them and goes on by itself."""
     awake = [p for p in crew if p.goes_on]
-    ran = any(runs_at_rest(history).get(p.pid) != 0 for p in awake)
+    runs = runs_at_rest(history)
+    looking = [p for p in awake if runs.get(p.pid) != 0]
+    # Who has not woken yet may look for it each time that it does.
+    late = [p for p in awake if (p.sleeps_for or 0.0) * 1e9 > history.watched_ns and not p.acted]
     for role, poster in POSTERS.items():
         posts = any(poster in {p.role, *p.acted} for p in awake)
-        if ran and history.value(role) == 0 and not posts:
+        if (looking or late) and history.value(role) == 0 and not posts:
             yield _(
                 "no item was seen to move, {semaphore} is 0, and nobody was seen who posts it: if one looks for it again "
                 "and again ({who}), that may never end; {way}"
-            ).format(semaphore=role, who=names(awake), way=way_on(history))
+            ).format(
+                semaphore=history.names[role],
+                who=names(awake if looking else late),
+                way=way_on(history) if looking else _until_awake(history, late),
+            )
     yield from full_or_empty(history, crew)
 
 
@@ -167,7 +174,7 @@ def nobody_posts(history: History, waited: Iterable[str], others: Sequence[Proce
         "no item was seen to move, all that wait do so for {semaphore}, and nobody was seen who posts it and goes on "
         "by itself: unless it comes from {who}, they wait for ever; {way}"
     ).format(
-        semaphore=", ".join(waited),
+        semaphore=", ".join(history.names.get(each, each) for each in waited),
         who=names(others) or _("another process"),
         way=_until_awake(history, others),
     )
@@ -186,14 +193,14 @@ def _until_awake(history: History, others: Sequence[Process]) -> str:
 def lock_kept(history: History) -> Iterator[str]:
     """Mutex was 0 all the while."""
     if history.lasted_ns(lock_taken) >= min(AT_REST_NS, history.watched_ns):
-        yield _("mutex was 0 in {count} samples, up to the last; {way}").format(
-            count=history.agreeing(lock_taken), way=way_on(history)
+        yield _("{mutex} was 0 in {count} samples, up to the last; {way}").format(
+            **history.names, count=history.agreeing(lock_taken), way=way_on(history)
         )
         if history.now.rest.come_and_gone:
             yield _(
-                "since mutex was seen free somebody has opened the segment, or let go of it: he may have mutex, and be seen "
-                "nowhere"
-            )
+                "since {mutex} was seen free somebody has opened the segment, or let go of it: he may have {mutex}, and be "
+                "seen nowhere"
+            ).format(**history.names)
 
 
 def hidden_at_rest(now: Snapshot) -> Iterator[str]:

@@ -130,9 +130,9 @@ def items_lost(history: History) -> Iterator[Finding]:
         ),
         history.certainty if audit.guests == 0 else Certainty.LIKELY,
         _(
-            "look for code that moves an index without holding mutex; lost items do not come back: "
+            "look for code that moves an index without holding {mutex}; lost items do not come back: "
             "start the programs again"
-        ),
+        ).format(**history.names),
     )
 
 

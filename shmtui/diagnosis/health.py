@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from shmtui.diagnosis.audit import items_lost
 from shmtui.diagnosis.history import POSTERS, SETTLED_NS, History, deficit_of, living, lock_taken
+from shmtui.diagnosis.left_waiting import held_on
 from shmtui.diagnosis.rules import (
     conditions,
     dead_holder,
@@ -157,7 +158,10 @@ def judged(history: History) -> Iterator[str]:
         yield _("in and out are inside the ring")
     free = sum(1 for s in history.snapshots if not lock_taken(s))
     if (SemaphoreRole.MUTEX in now.semaphores or conditions.lock_of(now)) and free:
-        yield _("mutex was free in {free} of {count} samples").format(free=free, count=count)
+        yield _("{mutex} was free in {free} of {count} samples").format(
+            **now.own_names, free=free, count=count
+        )
+    yield from held_on(history)
     wrong, steady = conditions.misfits(history)
     if steady > wrong:
         yield _("the count of items fitted in and out in {count} of {samples} samples").format(
@@ -165,8 +169,8 @@ def judged(history: History) -> Iterator[str]:
         )
     whole = sum(1 for s in history.snapshots if deficit_of(s) == 0)
     if whole:
-        yield _("empty + full was {slots} in {whole} of {count} samples").format(
-            slots=now.layout.slots, whole=whole, count=count
+        yield _("{empty} + {full} was {slots} in {whole} of {count} samples").format(
+            **now.own_names, slots=now.layout.slots, whole=whole, count=count
         )
     if history.items_moved and not now.layout.lock_free:
         yield _("items moved")
@@ -175,7 +179,7 @@ def judged(history: History) -> Iterator[str]:
         if history.workers_only and crew and all(p.waits == (role,) for p in crew):
             yield _(
                 "no {poster} is there to post {semaphore}; the shmtui that made it may add one"
-            ).format(poster=_(poster.value), semaphore=role)
+            ).format(poster=_(poster.value), semaphore=now.own_names[role])
     if crew and not now.hidden:
         yield ngettext(
             "the waits of {count} process were read",

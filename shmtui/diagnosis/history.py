@@ -142,6 +142,11 @@ class History(msgspec.Struct, frozen=True, dict=True):
             *self.assumptions,
         )
 
+    @property
+    def names(self) -> dict[str, str]:
+        """`Snapshot.own_names`, as of now."""
+        return self.now.own_names
+
     def semaphore(self, role: SemaphoreRole) -> SemaphoreState | None:
         return self.now.semaphores.get(role)
 

@@ -29,8 +29,8 @@ def left_behind(history: History) -> Iterator[str]:
     waiting = [p for p in asleep if SemaphoreRole.MUTEX in p.waits]
     if waiting and history.items_moved and history.agreeing(lock_taken) == samples:
         yield _(
-            "mutex was 0 in all {count} samples while items moved, and is waited for by {who}"
-        ).format(count=samples, who=names(waiting))
+            "{mutex} was 0 in all {count} samples while items moved, and is waited for by {who}"
+        ).format(**history.names, count=samples, who=names(waiting))
     yield from _left_on_objects(history, [p for p in asleep if not p.sleeps_timed])
     yield from _running(history)
     for role in SemaphoreRole:
@@ -39,7 +39,7 @@ def left_behind(history: History) -> Iterator[str]:
             yield _(
                 "{semaphore} counted fewer waiters than sleep on it in all {count} samples: it may "
                 "have been initialised once more, and then nobody wakes {who}"
-            ).format(semaphore=role, count=samples, who=names(late))
+            ).format(semaphore=history.names[role], count=samples, who=names(late))
 
 
 def left_beside(history: History) -> Iterator[str]:
@@ -90,6 +90,23 @@ def _left_on_objects(
             yield _(
                 "{object} was held in all {count} samples, and nothing tells by whom: its holder may be dead"
             ).format(object=name, count=samples)
+
+
+def held_on(history: History) -> Iterator[str]:
+    """Each lock without a role that was held in all samples, and by whom: who tries it now and then is seen
+    nowhere.
+    """
+    samples = len(history.snapshots)
+    for each in history.now.sync:
+        owned = each.role is None and each.owner is not None and each.kind in _LOCKS
+        if owned and history.agreeing(lambda s, e=each: _owner(s, e.name) == e.owner) == samples:  # type: ignore[misc]
+            yield _("{lock} was held by thread {tid} in all {count} samples").format(
+                lock=each.name, tid=each.owner, count=samples
+            )
+
+
+def _owner(s: Snapshot, name: str) -> int | None:
+    return next((each.owner for each in s.sync if each.name == name), None)
 
 
 def _running(history: History) -> Iterator[str]:

@@ -118,7 +118,7 @@ def _unknown_members(now: Snapshot) -> Iterator[str]:
         yield _(
             "{semaphore} holds {value}, and no semaphore has so high a value: it is another field, or of "
             "another C library"
-        ).format(semaphore=role, value=now.semaphores[SemaphoreRole(role)].value)
+        ).format(semaphore=now.own_names[role], value=now.semaphores[SemaphoreRole(role)].value)
 
 
 def _of_lock_free(history: History) -> Iterator[str]:
@@ -156,8 +156,8 @@ def _of_conditions(history: History) -> Iterator[str]:
     if not history.at_rest:
         return
     if history.agreeing(lock_taken) == len(history.snapshots):
-        yield _("mutex was held in all {count} samples; {way}").format(
-            count=len(history.snapshots), way=way_on(history)
+        yield _("{mutex} was held in all {count} samples; {way}").format(
+            **now.own_names, count=len(history.snapshots), way=way_on(history)
         )
     crew = living(now)
     yield from stopped(crew)
@@ -178,9 +178,9 @@ def _let_several_in(history: History) -> Iterator[str]:
     above = sum(1 for state in values if state is not None and (state.value or 0) > 1)
     if above:
         yield _(
-            "mutex was above 1 in {count} of {samples} samples: if it is a lock, several can be in the "
+            "{mutex} was above 1 in {count} of {samples} samples: if it is a lock, several can be in the "
             "critical section at once"
-        ).format(count=above, samples=len(values))
+        ).format(**history.names, count=above, samples=len(values))
 
 
 def _unfitting_in_flow(history: History) -> Iterator[str]:
@@ -205,9 +205,9 @@ def _missing_in_flow(history: History) -> Iterator[str]:
     missing = min(deficits, default=0)
     if missing > 0:
         yield ngettext(
-            "{count} permit was in neither empty nor full in all {samples} samples: a process keeps "
+            "{count} permit was in neither {empty} nor {full} in all {samples} samples: a process keeps "
             "it, or it is lost; pause the programs and check again",
-            "{count} permits were in neither empty nor full in all {samples} samples: processes keep "
+            "{count} permits were in neither {empty} nor {full} in all {samples} samples: processes keep "
             "them, or they are lost; pause the programs and check again",
             missing,
-        ).format(count=missing, samples=len(deficits))
+        ).format(**history.names, count=missing, samples=len(deficits))

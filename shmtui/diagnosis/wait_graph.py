@@ -111,9 +111,10 @@ def wait_graph(
 def _waited_for(s: Snapshot) -> Iterator[SyncObject]:
     """Every object that a process sleeps on: those of the layout, and words without a name."""
     known = {each.name for each in s.sync}
-    yield from (each for each in s.sync if _waiters(each, s))
+    # A named semaphore that plays no role is told of by its own snapshot.
+    own = [each for each in s.sync if s.alone is each or not each.beside]
+    yield from (each for each in own if _waiters(each, s))
     words = {name for p in living(s) for name in p.sleeps_on} - known
-    # A named semaphore is told of by its own snapshot.
     yield from (SyncObject(name, "") for name in sorted(words) if not name.startswith("/"))
 
 

@@ -87,6 +87,8 @@ def _resolve(segment: MappedSegment) -> ResolvedLayout:
         found = _by_slots_or_types(segment, options.slots)
     else:
         typed, missed = _by_types(segment)
+        if typed is None and options.mapping and missed:
+            raise ShmtuiError("; ".join(missed))
         if typed is None and options.mapping:
             names = ", ".join(f"{role}={member}" for role, member in options.mapping)
             text = _(

@@ -289,8 +289,10 @@ class OpenSegment:
     def estimated_throughput(self) -> Throughput:
         """What the readings of the ring prove of the throughput."""
         self.measure()
-        rates = self._throughput_estimator().throughput()
-        return Throughput() if self.direction_open else rates
+        estimator = self._throughput_estimator()
+        # A ring that is empty whenever it is looked at takes in and gives out the same.
+        same = estimator.alike and bool(self.resolved.by_convention)
+        return Throughput() if self.direction_open and not same else estimator.throughput()
 
     def _throughput_estimator(self) -> "ThroughputEstimator":
         if self._estimator is None:

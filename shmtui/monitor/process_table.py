@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Set
 
 from shmtui.monitor.deaths import Deaths
 from shmtui.monitor.foreign_processes import ForeignProcesses
+from shmtui.monitor.other_semaphores import OtherSemaphores
 from shmtui.monitor.process_states import named_files, takes_part
 from shmtui.monitor.role_inference import ContextSwitchSample, RoleInference, RunStamp
 from shmtui.monitor.sleep_proof import Indices
@@ -22,6 +23,7 @@ from shmtui.shm.layout import Layout
 from shmtui.shm.protocol import Role
 from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.shm.semaphore import named_semaphore_path
+from shmtui.shm.sync_object import SyncObject
 from shmtui.snapshot import Process
 
 
@@ -60,6 +62,8 @@ class ProcessTable:
         self._foreign_processes.semaphore = semaphore
         self._roles = RoleInference()
         self._deaths = Deaths()
+        self._semaphores = None if likely else OtherSemaphores(folder)
+        """Where many segments are looked at, those of the layouts alone are read."""
 
     @property
     def unseen(self) -> Unseen:
@@ -97,6 +101,13 @@ class ProcessTable:
     def users(self) -> frozenset[int]:
         """PIDs of those that use the segment, without the workers: these send nobody a descriptor."""
         return frozenset(self._users.uses)
+
+    @property
+    def semaphores(self) -> tuple[SyncObject, ...]:
+        """The named semaphores that those that use the segment map, without those of its layout."""
+        if self._semaphores is None or self._layout is None:
+            return ()
+        return tuple(self._semaphores.read(self._layout.libc))
 
     def search(self) -> None:
         """Look at all of /proc for who uses the segment."""
@@ -153,6 +164,9 @@ class ProcessTable:
             for record in sorted(records, key=lambda r: (r.role is Role.CONSUMER, r.number))
             if record.pid and not record.program
         ]
+        if scan and self._semaphores is not None:
+            known = () if self._layout is None else dict(self._layout.posix_names).values()
+            self._semaphores.scan(self._foreign, {*known})
         if scan:
             self._foreign_processes.sleep_proof.scan(
                 self._foreign, indices, free=free_ns == now_ns, given=given, now_ns=now_ns
@@ -262,6 +276,8 @@ class ProcessTable:
 
     def close(self) -> None:
         self._deaths.close()
+        if self._semaphores is not None:
+            self._semaphores.close()
         self._users.close()
         self._foreign_processes.sleep_proof.close()
         for tracked in self._tracked.values():

@@ -69,9 +69,12 @@ class ThroughputEstimator:
         self._points: deque[_Point] = deque(maxlen=1024)
         self._produced = 0
         self._consumed: int | None = 0
+        self.alike = True
+        """Whether ``in`` and ``out`` were equal in every sample: both count the same, whichever is which."""
 
     def add(self, sample: RingSample) -> None:
         last, self._last = self._last, sample
+        self.alike = self.alike and sample.in_ == sample.out
         if last is None:
             self._points.append(_Point(sample.at_ns, 0, 0, Method.SEQUENCE))
             return

@@ -35,13 +35,16 @@ def movers(
 ) -> tuple[tuple[int, Role], ...]:
     """Which processes without a role moved ``in``, as a producer does, or ``out``, as a consumer.
 
-    Every process that ran between the samples could have moved it, unless its role is another.
+    Every process that ran between the samples could have moved it, unless its role is another. One of several threads,
+    which has no stamp, may have a thread for each side.
 
     >>> last = ContextSwitchSample({1: b"5", 2: b"8"}, 3, 0, {1: b"5", 2: b"8"})
     >>> now = ContextSwitchSample({1: b"6", 2: b"8"}, 3, 1, {1: b"6", 2: b"8"})
     >>> movers(last, now, {1: Role.UNKNOWN, 2: Role.CONSUMER})
     ((1, <Role.CONSUMER: 'consumer'>),)
     >>> movers(last, ContextSwitchSample(now.before, 3, 1, {1: b"6", 2: b"9"}), {2: Role.CONSUMER})
+    ()
+    >>> movers(last, ContextSwitchSample(now.before, 3, 1, {1: b"6", 2: None}), {2: Role.PRODUCER})
     ()
     """
     present = last.before.keys() | now.after.keys()
@@ -57,7 +60,11 @@ def movers(
     ):
         if was is None or became is None or was == became:
             continue
-        able = [pid for pid in ran if roles.get(pid, Role.UNKNOWN) in {role, Role.UNKNOWN}]
+        able = [
+            pid
+            for pid in ran
+            if now.after.get(pid) is None or roles.get(pid, Role.UNKNOWN) in {role, Role.UNKNOWN}
+        ]
         if len(able) == 1 and roles.get(able[0]) is Role.UNKNOWN:
             found.append((able[0], role))
     return tuple(found)

@@ -316,7 +316,10 @@ class Sampler:
                 role: SemaphoreState(words.value, words.waiters, words.shared)
                 for role, words in ring.semaphores.items()
             },
-            sync=sync_objects(segment.reader, layout, ring.semaphores, table.mappers),
+            sync=(
+                *sync_objects(segment.reader, layout, ring.semaphores, table.mappers),
+                *table.semaphores,
+            ),
             throughput=self._kept(throughput),
             exact=None if self._exact is None else self._exact.now,
             processes=processes,

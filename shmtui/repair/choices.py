@@ -32,16 +32,20 @@ def choices(found: Plan | Refusal | None, said: Consent) -> tuple[Choice, ...]:
 
 def _choices(found: Plan | Refusal, said: Consent) -> Iterator[Choice]:
     if isinstance(found, Refusal) and found.needs_lock:
-        text = _("post mutex: its holder is dead, and no program is yet to post it")
+        text = _("post {mutex}: its holder is dead, and no program is yet to post it").format(
+            **said.names
+        )
         yield Choice("l", text, replace(said, lock=True))
     if found.needs_permits:
-        text = _("set empty and full too: every program keeps to the protocol")
+        text = _("set {empty} and {full} too: every program keeps to the protocol").format(
+            **said.names
+        )
         yield Choice("p", text, replace(said, permits=True))
     if isinstance(found, Refusal) and found.needs_idle:
-        text = _("PID {pids} holds neither mutex nor a permit: you know that")
+        text = _("PID {pids} holds neither {mutex} nor a permit: you know that")
         pids = ", ".join(str(pid) for pid in found.needs_idle)
         idle = said.assume_idle | set(found.needs_idle)
-        yield Choice("i", text.format(pids=pids), replace(said, assume_idle=idle))
+        yield Choice("i", text.format(**said.names, pids=pids), replace(said, assume_idle=idle))
     for pid in found.needs_role[:1]:
         for key, role, text in (
             ("o", Role.PRODUCER, _("PID {pid} is a producer")),

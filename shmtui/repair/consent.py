@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from shmtui.i18n import _
 from shmtui.repair.protocol_positions import Place, ProtocolPosition
-from shmtui.shm.protocol import Role
+from shmtui.shm.protocol import Role, role_words
 from shmtui.snapshot import Snapshot
 
 
@@ -26,6 +26,8 @@ class Consent(msgspec.Struct, frozen=True):
     has yet to open the segment, is to post it."""
     command: str = ""
     """This repair as a shell command, to which further options can be added."""
+    names: dict[str, str] = msgspec.field(default_factory=role_words)
+    """As `Snapshot.own_names`, for the texts."""
 
     @property
     def pids(self) -> frozenset[int]:
@@ -55,12 +57,12 @@ class Consent(msgspec.Struct, frozen=True):
         >>> Consent(assume_idle=frozenset({7})).lines
         ('your word: PID 7 holds neither mutex nor a permit',)
         """
-        idle = _("your word: PID {pid} holds neither mutex nor a permit")
+        idle = _("your word: PID {pid} holds neither {mutex} nor a permit")
         side = _("your word: PID {pid} is a {role}")
-        lock = _("your word: the holder of mutex is dead, and no program is yet to post it")
+        lock = _("your word: the holder of {mutex} is dead, and no program is yet to post it")
         return (
-            *((lock,) if self.lock else ()),
-            *(idle.format(pid=pid) for pid in sorted(self.assume_idle)),
+            *((lock.format(**self.names),) if self.lock else ()),
+            *(idle.format(**self.names, pid=pid) for pid in sorted(self.assume_idle)),
             *(side.format(pid=pid, role=_(role.value)) for pid, role in self.roles),
         )
 

@@ -15,7 +15,7 @@ from shmtui.diagnosis.holders import awake
 from shmtui.diagnosis.wording import names as process_names
 from shmtui.i18n import _, ngettext
 from shmtui.repair.consent import Consent
-from shmtui.repair.plan import Plan, Refusal, Unlock
+from shmtui.repair.plan import Plan, Refusal, Unlock, slots_digest
 from shmtui.repair.protocol_positions import participants
 from shmtui.repair.refusals import blocked_or_ended, disputed, if_idle, unseen
 from shmtui.shm.layout import MUTEX_SIZE
@@ -65,6 +65,7 @@ def unlock_plan(
         rests_on=tuple(_grounds(snapshot, unlocks, consent)),
         certainty=Certainty.LIKELY if doubt or handed_on else Certainty.CERTAIN,
         indices=(snapshot.in_, snapshot.out),
+        slots=slots_digest(snapshot),
         participants=participants(snapshot.processes),
         waiting=waiting_for(unlocks, snapshot),
         watched_first=not (begun or consent.lock),

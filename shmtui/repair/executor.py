@@ -29,14 +29,14 @@ from shmtui.repair.observation import (
     WATCH_SECONDS,
     Observation,
     disturbed_by_a_stop,
-    indices,
+    moved_since,
     words,
 )
 from shmtui.repair.observed_plan import plan_now
 from shmtui.repair.plan import Plan, Refusal
 from shmtui.repair.planner import with_deaths_seen
 from shmtui.repair.protocol_positions import with_earlier
-from shmtui.repair.record import RepairRecord, State, latest, mark
+from shmtui.repair.record import RepairRecord, State, latest, mark, note_moved
 from shmtui.repair.report import Report, Undone
 from shmtui.repair.resume_guard import ResumeGuard
 from shmtui.repair.segment_lock import SegmentLock
@@ -118,6 +118,7 @@ class Repairer:
             findings = with_deaths_seen(findings, self._seen)
             for attempt in range(TRIES):
                 snapshot = observed.sampler.sample()
+                self.consent = replace(self.consent, names=snapshot.own_names)
                 found = plan_now(observed, snapshot, findings, earlier, self.consent)
                 if not isinstance(found, Refusal) or not found.transient or attempt == TRIES - 1:
                     break
@@ -169,8 +170,8 @@ class Repairer:
                 refusal = stopper.stop_participants(observed.sampler.sample(thorough=True))
                 if refusal is not None:
                     return refusal
-                still = indices(observed.sampler.sample()) == record.indices
-                if still and written_words.put_back(record, lambda: stopper.all_stopped):
+                moved = record.moved or moved_since(record, observed.sampler.sample())
+                if not moved and written_words.put_back(record, lambda: stopper.all_stopped):
                     return Undone(record.texts, stopper.count)
         return Refusal(
             _("the words are no longer those that the repair wrote, or items have moved since"),
@@ -250,7 +251,7 @@ class Repairer:
         with contextlib.ExitStack() as until_written:
             watch = None
             if self.consent.assume_idle and plan.lock:
-                watch = SurplusWatch(place, self.consent.assume_idle)
+                watch = SurplusWatch(place, self.consent.assume_idle, plan.names)
                 until_written.callback(watch.close)
             kept = written_words.write(plan, place, earlier, lambda: stopper.all_stopped)
             if kept is None:
@@ -273,12 +274,16 @@ class Repairer:
     ) -> Report:
         """Mark it as done, and watch what it changes."""
         if kept is not None:
-            mark(kept, State.DONE)
+            kept = mark(kept, State.DONE)
         self._progress(_("watching whether items move"))
         with self._observed(options) as observed:
             outcome = follow_up(observed, plan, guard, self._clock)
+            if kept is not None and outcome.moved:
+                note_moved(kept)
             if watch is not None:
-                self._progress(_("watching whether mutex is posted once too often"))
+                self._progress(
+                    _("watching whether {mutex} is posted once too often").format(**plan.names)
+                )
                 watch.watch_to_the_end()
         return Report(
             plan=plan,

@@ -11,7 +11,7 @@ from typing import Final
 from shmtui.diagnosis.wording import names
 from shmtui.procfs.clock import Clock
 from shmtui.repair.dead_owners import waiting_for
-from shmtui.repair.observation import Observation, indices
+from shmtui.repair.observation import Observation, moved_since
 from shmtui.repair.plan import Plan
 from shmtui.repair.protocol_positions import Place, ProtocolPosition
 from shmtui.repair.report import RepairOutcome
@@ -39,7 +39,7 @@ def follow_up(observed: Observation, plan: Plan, guard: ResumeGuard, clock: Cloc
     while clock.monotonic() < end:
         clock.sleep(INTERRUPT_SECONDS)
         snapshot = sampler.sample()
-        moved = moved or indices(snapshot) != plan.indices
+        moved = moved or moved_since(plan, snapshot)
         waiting &= set(waiting_for(plan.unlocks, snapshot))
         sleepers.update(observed.positions(snapshot), snapshot)
         for process in sleepers.wakeable(snapshot):
@@ -50,7 +50,7 @@ def follow_up(observed: Observation, plan: Plan, guard: ResumeGuard, clock: Cloc
     remaining = observed.watch(AFTER_SECONDS)
     # Those that waited may have been seen to wait no longer before an index was seen to move.
     last = sampler.sample()
-    moved = moved or indices(last) != plan.indices
+    moved = moved or moved_since(plan, last)
     as_written = all(
         (state := last.semaphores.get(change.semaphore)) and state.value == change.after.value
         for change in plan.changes

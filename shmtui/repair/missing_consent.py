@@ -1,12 +1,12 @@
 """Why something stays as it is without the user's word, and the option that gives it. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shmtui.diagnosis.wording import target
 from shmtui.i18n import _
 from shmtui.repair.consent import Consent
 from shmtui.repair.plan import Change, Refusal
-from shmtui.repair.plan_certainty import names
+from shmtui.repair.plan_certainty import names as position_names
 from shmtui.repair.protocol_positions import ProtocolPosition
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Snapshot
@@ -18,14 +18,14 @@ def lock_not_agreed(waiting: Sequence[ProtocolPosition], consent: Consent) -> Re
     """
     if waiting:
         why = _(
-            "nobody was seen to die with mutex: one that waits for a permit may have taken mutex first "
+            "nobody was seen to die with {mutex}: one that waits for a permit may have taken {mutex} first "
             "({who}); or a program that has ended may have left it to another to post"
-        ).format(who=names(waiting))
+        ).format(**consent.names, who=position_names(waiting))
     else:
         why = _(
-            "nobody was seen to die with mutex: a program that has ended, or now runs another, may "
+            "nobody was seen to die with {mutex}: a program that has ended, or now runs another, may "
             "have left it to be posted later"
-        )
+        ).format(**consent.names)
     return Refusal(
         why,
         _("if you know that its holder is dead, and nobody is yet to post it: {command}").format(
@@ -41,9 +41,9 @@ def left_to_takers(takers: Sequence[ProtocolPosition], consent: Consent) -> Refu
     """
     return Refusal(
         _(
-            "the wait of {who} for mutex has a timeout: it may take over from the dead holder by "
+            "the wait of {who} for {mutex} has a timeout: it may take over from the dead holder by "
             "itself, and undo what was half done"
-        ).format(who=names(takers)),
+        ).format(**consent.names, who=position_names(takers)),
         _("if you know that it does not: {command}").format(command=consent.with_option("--lock")),
         needs_lock=True,
     )
@@ -110,8 +110,8 @@ def side_unknown(positions: Sequence[ProtocolPosition], consent: Consent) -> Ref
     if not sideless:
         return None
     return Refusal(
-        _("waiting for mutex, and perhaps a producer, perhaps a consumer: {who}").format(
-            who=names(sideless)
+        _("waiting for {mutex}, and perhaps a producer, perhaps a consumer: {who}").format(
+            **consent.names, who=position_names(sideless)
         ),
         _(
             "say which, as here by their names, which prove nothing: {command}; or repair it again "
@@ -131,11 +131,13 @@ def _side_by_name(position: ProtocolPosition) -> Role:
     return Role.CONSUMER if "consum" in position.process.name.lower() else Role.PRODUCER
 
 
-def sides_do_not_fit(role: SemaphoreRole, before: int, after: int) -> Refusal:
+def sides_do_not_fit(
+    role: SemaphoreRole, before: int, after: int, names: Mapping[str, str]
+) -> Refusal:
     """The refusal where the sides that the user said take permits away that nobody has lost."""
     return Refusal(
         _(
             "the sides that were said do not fit the permits: {semaphore} would fall from {before} to {after}"
-        ).format(semaphore=role, before=before, after=after),
-        _("say another side of one that waits for mutex, or none"),
+        ).format(semaphore=names[role], before=before, after=after),
+        _("say another side of one that waits for {mutex}, or none").format(**names),
     )

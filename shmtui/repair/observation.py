@@ -10,7 +10,9 @@ from shmtui.monitor.process_states import named_files
 from shmtui.monitor.sampler import Sampler
 from shmtui.procfs.clock import Clock
 from shmtui.procfs.stop_effects import calls_that_end, catches
+from shmtui.repair.plan import Plan, slots_digest
 from shmtui.repair.protocol_positions import ProtocolPosition, locate, participants
+from shmtui.repair.record import RepairRecord
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.snapshot import Finding, Process, Snapshot
 
@@ -97,6 +99,11 @@ class Observation:
 def indices(snapshot: Snapshot) -> tuple[int | None, int | None]:
     """``in`` and ``out``."""
     return snapshot.in_, snapshot.out
+
+
+def moved_since(then: Plan | RepairRecord, now: Snapshot) -> bool:
+    """Whether an item has moved since: the indices or what lies in the slots is no longer what it was."""
+    return (indices(now), slots_digest(now)) != (then.indices, then.slots)
 
 
 def _lock_and_indices(snapshot: Snapshot) -> tuple[object, ...]:

@@ -31,6 +31,7 @@ def plan_now(
 
     Locks whose owner is known come first: nobody gets to a semaphore that they guard.
     """
+    consent = replace(consent, names=snapshot.own_names)
     begun = () if earlier is None else earlier.unlocks
     found = unlock_plan(snapshot, findings, observed.sampler.read, consent, begun)
     if found is None:

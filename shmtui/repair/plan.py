@@ -1,5 +1,6 @@
 """A repair's plan, or its refusal: records, and the same in words. Pure."""
 
+import hashlib
 from collections.abc import Iterator
 
 import msgspec
@@ -7,10 +8,10 @@ import msgspec
 from shmtui.diagnosis.wording import names
 from shmtui.i18n import _
 from shmtui.repair.protocol_positions import ProtocolPosition
-from shmtui.shm.protocol import SemaphoreRole
+from shmtui.shm.protocol import SemaphoreRole, role_words
 from shmtui.shm.segment_info import SemaphoreState
 from shmtui.shm.word_change import WordChange
-from shmtui.snapshot import Certainty, Finding, Process, word
+from shmtui.snapshot import Certainty, Finding, Process, Snapshot, word
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -19,6 +20,8 @@ class Change(msgspec.Struct, frozen=True):
     semaphore: SemaphoreRole
     before: SemaphoreState
     after: SemaphoreState
+    name: str = ""
+    """What the program calls it; empty: not known. Hostile text is possible."""
 
     @property
     def text(self) -> str:
@@ -34,7 +37,7 @@ class Change(msgspec.Struct, frozen=True):
             parts.append(f"{_('waiters')} {self.before.waiters} → {self.after.waiters}")
         if self.before.shared != self.after.shared:
             parts.append(_("private → shared between processes"))
-        return f"{self.semaphore}: {', '.join(parts)}"
+        return f"{self.name or self.semaphore}: {', '.join(parts)}"
 
     @property
     def permits_added(self) -> int:
@@ -77,6 +80,12 @@ class Unlock(msgspec.Struct, frozen=True):
         return (self.offset, self.owner) == (now.offset, now.owner)
 
 
+def slots_digest(snapshot: Snapshot) -> str:
+    """What tells whether the items that lie in the slots of ``snapshot`` are others than before."""
+    values = repr([(slot.index, slot.value) for slot in snapshot.slots])
+    return hashlib.sha256(values.encode(errors="surrogatepass")).hexdigest()
+
+
 class Plan(msgspec.Struct, frozen=True):
     """What a repair does, and what it rests on.
 
@@ -104,6 +113,10 @@ class Plan(msgspec.Struct, frozen=True):
     """Processes whose side the user would have to say for that."""
     indices: tuple[int | None, int | None] = (None, None)
     """``in`` and ``out`` when the plan was made."""
+    slots: str = ""
+    """A digest of what lay in the slots then: indices that went round the ring are what they were."""
+    names: dict[str, str] = msgspec.field(default_factory=role_words)
+    """As `Snapshot.own_names`."""
     participants: tuple[Process, ...] = ()
     """Who is stopped for a moment."""
     disturbed: tuple[str, ...] = ()

@@ -54,23 +54,23 @@ def plan_grounds(
     held = held_permits(positions)
     waiting = behind(snapshot, positions)
     if waiting:
-        yield _("assumed: the permit is waited for before mutex by {who}").format(
-            who=names(waiting)
+        yield _("assumed: the permit is waited for before {mutex} by {who}").format(
+            **snapshot.own_names, who=names(waiting)
         )
     if uninitialised(snapshot):
         yield _("all three semaphores are zero: no process has ever passed one of them")
     if count := held[Role.PRODUCER]:
         yield ngettext(
-            "{count} producer sleeps on mutex with a permit in hand",
-            "{count} producers sleep on mutex with a permit in hand",
+            "{count} producer sleeps on {mutex} with a permit in hand",
+            "{count} producers sleep on {mutex} with a permit in hand",
             count,
-        ).format(count=count)
+        ).format(**snapshot.own_names, count=count)
     if count := held[Role.CONSUMER]:
         yield ngettext(
-            "{count} consumer sleeps on mutex with a permit in hand",
-            "{count} consumers sleep on mutex with a permit in hand",
+            "{count} consumer sleeps on {mutex} with a permit in hand",
+            "{count} consumers sleep on {mutex} with a permit in hand",
             count,
-        ).format(count=count)
+        ).format(**snapshot.own_names, count=count)
     if not positions:
         yield _("no live process maps it")
     if snapshot.unseen and not consent.covers_unseen(snapshot):

@@ -37,7 +37,7 @@ from shmtui.repair.missing_consent import (
     too_early,
     zeros_not_agreed,
 )
-from shmtui.repair.plan import Change, Plan, Refusal
+from shmtui.repair.plan import Change, Plan, Refusal, slots_digest
 from shmtui.repair.plan_certainty import (
     may_hold,
     plan_certainty,
@@ -177,7 +177,7 @@ def _plan(
         permits=permits,
         private_sleepers=private,
         rests_on=(
-            *(_by_a_death(wanted) if by_death else ()),
+            *(_by_a_death(snapshot, wanted) if by_death else ()),
             *plan_grounds(snapshot, placed, resident, consent),
         ),
         certainty=Certainty.LIKELY
@@ -191,6 +191,8 @@ def _plan(
         needs_permits=undecided is not None and undecided.needs_permits,
         needs_role=() if undecided is None else undecided.needs_role,
         indices=(snapshot.in_, snapshot.out),
+        slots=slots_digest(snapshot),
+        names=snapshot.own_names,
         participants=tuple(p.process for p in placed),
         watched_first=by_death,
     )
@@ -230,7 +232,7 @@ def _fitting(
     for role, after in values.items():
         before = snapshot.semaphores[role].value or 0
         if after < before:
-            return sides_do_not_fit(role, before, after)
+            return sides_do_not_fit(role, before, after, snapshot.own_names)
     return values
 
 
@@ -272,10 +274,12 @@ def proves_a_death(finding: Finding) -> bool:
     return finding.code == "dead-holder" and sure
 
 
-def _by_a_death(findings: Sequence[Finding]) -> Iterator[str]:
+def _by_a_death(snapshot: Snapshot, findings: Sequence[Finding]) -> Iterator[str]:
     """What a lock rests on whose holder was seen to die."""
     yield from (finding.claim for finding in findings if proves_a_death(finding))
-    yield _("assumed: none that waits for mutex has it already, and waits for itself")
+    yield _("assumed: none that waits for {mutex} has it already, and waits for itself").format(
+        **snapshot.own_names
+    )
 
 
 def with_deaths_seen(findings: Sequence[Finding], seen: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -304,4 +308,4 @@ def _change(
     if right:
         return None
     waiters = asleep if lower else max(asleep, counted)
-    return Change(role, before, SemaphoreState(value, waiters, True))
+    return Change(role, before, SemaphoreState(value, waiters, True), snapshot.own_names[role])

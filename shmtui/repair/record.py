@@ -29,7 +29,7 @@ from shmtui.shm.segment_info import SemaphoreState
 from shmtui.shm.word_change import WordChange
 from shmtui.snapshot import Certainty, Finding, Process, Snapshot, Status
 
-VERSION: Final = 4
+VERSION: Final = 5
 KEPT: Final = 50
 """How many files are kept, the newest."""
 
@@ -60,6 +60,8 @@ class RepairRecord(msgspec.Struct, frozen=True):
     """Seconds since the epoch."""
     indices: tuple[int | None, int | None]
     """``in`` and ``out`` as it was written: they tell whether items have moved since."""
+    slots: str
+    """As `Plan.slots`, for the same."""
     findings: tuple[Finding, ...]
     changes: tuple[Change, ...]
     """In the order in which they are written."""
@@ -72,6 +74,8 @@ class RepairRecord(msgspec.Struct, frozen=True):
     """The mutexes that were unlocked; then ``changes`` is empty."""
     file_system: int = 0
     """That of its /dev/shm (`file_system_of`)."""
+    moved: bool = False
+    """Whether items were seen to move after it: then nothing is put back, wherever the indices stand."""
     state: State = State.BEGUN
     path: Path = Path()
     """Its file."""
@@ -158,6 +162,11 @@ def mark(record: RepairRecord, state: State) -> RepairRecord:
     return marked
 
 
+def note_moved(record: RepairRecord) -> None:
+    """Write that items have moved since. OSError: it cannot be written."""
+    _write(replace(record, moved=True))
+
+
 def discard(record: RepairRecord) -> None:
     """Take the file away: nothing was changed after all, and what an earlier repair changed stands in
     the one before. OSError: it cannot be removed.
@@ -234,12 +243,14 @@ def _record(fields: dict[str, Any], path: Path) -> RepairRecord:
         identity=FileIdentity(**fields["identity"]),
         time=fields["time"],
         indices=(fields["indices"][0], fields["indices"][1]),
+        slots=str(fields["slots"]),
         findings=tuple(_finding(finding) for finding in fields["findings"]),
         changes=tuple(
             Change(
                 SemaphoreRole(change["semaphore"]),
                 SemaphoreState(**change["before"]),
                 SemaphoreState(**change["after"]),
+                str(change["name"]),
             )
             for change in fields["changes"]
         ),
@@ -262,6 +273,7 @@ def _record(fields: dict[str, Any], path: Path) -> RepairRecord:
             for unlock in fields["unlocks"]
         ),
         file_system=fields["file_system"],
+        moved=fields["moved"] is True,
         state=State(fields["state"]),
         path=path,
     )

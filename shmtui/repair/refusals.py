@@ -39,7 +39,9 @@ def nothing_for(
     mutex = snapshot.semaphores.get(SemaphoreRole.MUTEX)
     if snapshot.waits_hidden and mutex is not None and mutex.value == 0:
         return Refusal(
-            _("mutex is 0, and this user may not read whether a live process can hold it"),
+            _("{mutex} is 0, and this user may not read whether a live process can hold it").format(
+                **snapshot.own_names
+            ),
             with_sight(snapshot, consent),
             transient=True,
         )
@@ -101,8 +103,8 @@ def _not_by_semaphores(
         return Refusal(why, remedy)
     suspects += may_hold(snapshot, positions, consent)
     return Refusal(
-        _("{who} may hold mutex, and its holder may be dead: that cannot be told apart").format(
-            who=names(suspects)
+        _("{who} may hold {mutex}, and its holder may be dead: that cannot be told apart").format(
+            **snapshot.own_names, who=names(suspects)
         ),
         if_free(_pids(suspects), consent, remedy),
         needs_idle=_pids(suspects),
@@ -121,12 +123,13 @@ def if_idle(pids: Sequence[int], consent: Consent, otherwise: str) -> str:
 def if_free(pids: Sequence[int], consent: Consent, otherwise: str) -> str:
     """The command for a user who knows that these hold nothing, and that nobody is to post mutex."""
     return ngettext(
-        "if you know that it holds nothing, and that no program is yet to post mutex: {command}; "
+        "if you know that it holds nothing, and that no program is yet to post {mutex}: {command}; "
         "otherwise: {otherwise}",
-        "if you know that they hold nothing, and that no program is yet to post mutex: {command}; "
+        "if you know that they hold nothing, and that no program is yet to post {mutex}: {command}; "
         "otherwise: {otherwise}",
         len(pids),
     ).format(
+        **consent.names,
         command=consent.assuming_idle(pids) + ("" if consent.lock else " --lock"),
         otherwise=otherwise,
     )
@@ -220,7 +223,8 @@ def without_indices(snapshot: Snapshot) -> Refusal | None:
     """The refusal of the permits where nothing says how many items the ring holds."""
     if len(snapshot.semaphores) != len(SemaphoreRole):
         return Refusal(
-            _("empty or full is not known"), _("say the layout with --header, --slots or --layout")
+            _("{empty} or {full} is not known").format(**snapshot.own_names),
+            _("say the layout with --header, --slots or --layout"),
         )
     if snapshot.layout.offsets.in_ is None:
         return Refusal(
@@ -274,7 +278,9 @@ def unfinished(
     if elsewhere and taken:
         pids = _pids((*elsewhere, *waiting))
         return Refusal(
-            _("mutex is 0, and may be held by {who}").format(who=names((*elsewhere, *waiting))),
+            _("{mutex} is 0, and may be held by {who}").format(
+                **snapshot.own_names, who=names((*elsewhere, *waiting))
+            ),
             (if_idle if freed or consent.lock else if_free)(pids, consent, blocked_or_ended()),
             transient=True,
             needs_idle=pids,

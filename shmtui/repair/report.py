@@ -80,9 +80,9 @@ class Report(msgspec.Struct, frozen=True):
         if not (self.outcome.moved and self.permits):
             return self.plan.permits_left
         return _(
-            "empty and full are left as they are: the ring may work with a slot less. If every "
+            "{empty} and {full} are left as they are: the ring may work with a slot less. If every "
             "program keeps to the protocol, {command} sets what is missing"
-        ).format(command=self.permits)
+        ).format(**self.plan.names, command=self.permits)
 
     @property
     def _way_back(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ no permit is taken back for that alone: one that posts for another held nothing.
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Self
 
 from shmtui.i18n import _
@@ -31,8 +31,9 @@ class SurplusWatch:
     OSError, ShmtuiError: the file of ``mutex`` may not be written, or is gone.
     """
 
-    def __init__(self, place: SegmentFiles, pids: Iterable[int]) -> None:
-        """``pids``: the processes that are assumed to be idle."""
+    def __init__(self, place: SegmentFiles, pids: Iterable[int], names: Mapping[str, str]) -> None:
+        """``pids``: the processes that are assumed to be idle. ``names``: as `Snapshot.own_names`."""
+        self._names = names
         path, identity, self._offset = place.of(SemaphoreRole.MUTEX)
         self._libc = place.layout.libc
         self._refused = ""
@@ -73,38 +74,42 @@ class SurplusWatch:
         """How it was watched and what was seen, a sentence each."""
         if self.taken_after:
             text = _(
-                "{seconds:.1f} s later mutex had a permit too many: its holder was alive. It was "
+                "{seconds:.1f} s later {mutex} had a permit too many: its holder was alive. It was "
                 "taken back"
             )
-            seen = [text.format(seconds=after) for after in self.taken_after]
+            seen = [text.format(**self._names, seconds=after) for after in self.taken_after]
         else:
-            seen = [_("nobody posted mutex once too often")]
+            seen = [_("nobody posted {mutex} once too often").format(**self._names)]
         return (self._means, *seen, *self._answers)
 
     @property
     def _means(self) -> str:
         if not self._refused:
-            text = _("mutex was watched by a hardware breakpoint for {seconds:g} s")
-            return text.format(seconds=WATCHED_SECONDS)
+            text = _("{mutex} was watched by a hardware breakpoint for {seconds:g} s")
+            return text.format(**self._names, seconds=WATCHED_SECONDS)
         text = _(
-            "mutex was watched by looks every {pause:g} ms for {seconds:g} s: no hardware "
+            "{mutex} was watched by looks every {pause:g} ms for {seconds:g} s: no hardware "
             "breakpoint is to be had ({why})"
         )
-        return text.format(pause=PAUSE_SECONDS * 1000, seconds=WATCHED_SECONDS, why=self._refused)
+        return text.format(
+            **self._names, pause=PAUSE_SECONDS * 1000, seconds=WATCHED_SECONDS, why=self._refused
+        )
 
     @property
     def _answers(self) -> list[str]:
         """What the first thing was that each process did with mutex, where that is known."""
         texts = {
             Operation.POST: _(
-                "PID {pid} posted mutex before it waited for it: it seems to have held it"
+                "PID {pid} posted {mutex} before it waited for it: it seems to have held it"
             ),
             Operation.WAIT: _(
-                "PID {pid} waited for mutex before it posted it, as one that held nothing"
+                "PID {pid} waited for {mutex} before it posted it, as one that held nothing"
             ),
         }
         answers = ((first.pid, first.look()) for first in self._first)
-        return [texts[what].format(pid=pid) for pid, what in answers if what in texts]
+        return [
+            texts[what].format(**self._names, pid=pid) for pid, what in answers if what in texts
+        ]
 
     def _watch(self) -> None:
         while not self._over.wait(PAUSE_SECONDS):

@@ -85,6 +85,7 @@ def write(
                 place.identity,
                 time.time(),
                 plan.indices,
+                plan.slots,
                 plan.findings,
                 plan.changes,
                 tuple(found),

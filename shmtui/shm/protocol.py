@@ -27,6 +27,15 @@ class SemaphoreRole(StrEnum):
     FULL = "full"
 
 
+def role_words() -> dict[str, str]:
+    """The word of each role, for texts about a program whose own names are not known.
+
+    >>> role_words()
+    {'mutex': 'mutex', 'empty': 'empty', 'full': 'full'}
+    """
+    return {role.value: role.value for role in SemaphoreRole}
+
+
 class Step(IntEnum):
     """A step of the protocol. The numbers are those in the control block."""
 

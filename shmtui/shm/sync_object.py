@@ -154,6 +154,11 @@ class SyncObject(msgspec.Struct, frozen=True):
     """The class of a library that it is declared as: ``std::mutex``. Hostile text is possible."""
 
     @property
+    def beside(self) -> bool:
+        """Whether it is a named semaphore that plays no role in the ring."""
+        return self.role is None and self.offset is None and self.name.startswith("/")
+
+    @property
     def why_private(self) -> str:
         """That its language shares it between the threads of one process only; empty where that is not
         told.

@@ -72,7 +72,7 @@ def test_one_that_moves_is_ok(start: Start, name: str, paces: tuple[str, str]) -
     code, text = check(name)
     assert code == 0, text
     assert "the count of items fitted in and out in" in text
-    assert "mutex was free in" in text
+    assert "lock was free in" in text
 
 
 @pytest.mark.parametrize("side", ["put", "get"])
@@ -144,7 +144,7 @@ def test_a_lock_that_is_kept(start: Start, name: str) -> None:
     start("hold")
     code, text = check(name)
     assert code == 2, text
-    assert "mutex was held in all" in text
+    assert "lock was held in all" in text
 
 
 def test_the_count_can_be_named(start: Start, name: str) -> None:

@@ -139,7 +139,11 @@ def test_a_server_whose_children_swapped_their_waits() -> None:
     finding = found(shown(0, 0, 4, 0, CHILD, behind, server()), "wrong-order", 4)
     assert finding is not None
     assert finding.certainty is Certainty.LIKELY
-    assert any("unless it is held by p9 (PID 9)" in fact for fact in finding.evidence)
+    assert "unless p9 (PID 9) holds mutex" in finding.claim
+    # It may sit inside for a while, as one that shows the ring does.
+    sleeping = shown(0, 0, 4, 0, CHILD, behind, server(goes_on=True))
+    assert not found(sleeping, "wrong-order", 4)
+    assert found(sleeping, "wrong-order", 11)
 
 
 @pytest.mark.parametrize(
@@ -332,6 +336,18 @@ def test_who_has_not_run_since_looks_for_nothing() -> None:
     for runs in ((0, 1), (None, 0)):
         assert any("looks for it again and again" in u for u in after(runs))
     assert after((0, 4), acted=(Role.PRODUCER,)) == []
+
+
+def test_who_sleeps_for_longer_than_it_is_watched_may_look_when_it_wakes() -> None:
+    """One that has not woken yet may look for a permit each time that it does; who woke since, or acts, does not."""
+
+    def left(sleeps_for: float | None, **facts: object) -> tuple[str, ...]:
+        idle = replace(peer(9, Role.UNKNOWN, None), goes_on=True, runs=0, sleeps_for=sleeps_for)
+        return diagnose(looks(shown(0, 1, 5, 0, replace(idle, **facts)), 4)).undecided
+
+    (line,) = left(10.0)
+    assert line.endswith("it sleeps for up to 10.0 s; watch it longer: --for 12")
+    assert left(2.0) == left(None) == left(10.0, acted=(Role.PRODUCER,)) == ()
 
 
 def _with(s: Snapshot, at: int, process: Process) -> Snapshot:
@@ -688,6 +704,75 @@ def test_who_began_to_wait_before_sem_init() -> None:
     assert not found(counted, "late-init")
 
 
+def test_who_came_after_sem_init_is_woken() -> None:
+    """One waits since before sem_init, and is counted no more; one came later, and is counted: a sem_post wakes it."""
+    early = replace(peer(1, Role.CONSUMER, FULL), wakeable=False, letter="S", threads=1)
+    later = replace(peer(2, Role.CONSUMER, FULL), letter="S", threads=1)
+    one = shown(0, 1, 5, 0, early, later)
+    one = replace(one, semaphores=one.semaphores | {FULL: SemaphoreState(0, 1, True)})
+    finding = found(one, "late-init")
+    assert finding is not None
+    assert "PID 1" in finding.claim
+    assert "PID 2" not in " ".join((finding.claim, *finding.evidence))
+    # Of two that are not counted, neither is certain to sleep on.
+    uncounted = found(shown(0, 1, 5, 0, early, later), "late-init")
+    assert uncounted is not None
+    assert uncounted.certainty is Certainty.CERTAIN
+    assert "PID 2" not in uncounted.claim
+    assert any("PID 2" in line for line in uncounted.evidence)
+
+
+def _with_owner(owner: int | None) -> Snapshot:
+    free = SyncObject("stats", "pthread_mutex_t", offset=200, value=int(owner is None), owner=owner)
+    return replace(shown(0, 1, 4, 1, peer(1, Role.CONSUMER, None)), sync=(free,))
+
+
+@pytest.mark.parametrize(
+    ("owners", "told"), [((77, 77), True), ((77, 78), False), ((77, None), False)]
+)
+def test_a_lock_that_somebody_holds_on_is_told(
+    owners: tuple[int | None, int | None], *, told: bool
+) -> None:
+    """Though it plays no role: who only tries it now and then waits nowhere."""
+    first, last = (looks(_with_owner(owner), 2) for owner in owners)
+    later = [replace(s, monotonic_ns=s.monotonic_ns + 2_000_000_000) for s in last]
+    judged = diagnose([*first, *later]).judged
+    assert ("stats was held by thread 77 in all 20 samples" in judged) is told
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (
+            shown(0, 0, 3, 0, peer(1, Role.PRODUCER, MUTEX)),
+            "trava is 0 and no live process holds it",
+        ),
+        (
+            shown(0, 0, 4, 0, peer(1, Role.PRODUCER, MUTEX), peer(2, Role.CONSUMER, FULL)),
+            "wait for vagas or prontos first and for trava second",
+        ),
+        (shown(0, 2, 5, 0), "trava is 2"),
+        (shown(0, 1, 4, 0), "nothing changed for 1.8 s, trava is free"),
+        (shown(0, 1, 0, 5, peer(1, Role.PRODUCER, EMPTY_)), "all wait for vagas"),
+        (shown(0, 0, 5, 0, peer(1, Role.CONSUMER, None)), "trava was 0 in"),
+        (shown(0, 1, 4, 1, peer(1, Role.CONSUMER, None)), "vagas + prontos was 5"),
+    ],
+)
+def test_texts_say_the_programs_own_names(one: Snapshot, said: str) -> None:
+    """What it calls its lock and its counts is what its programmer finds in its text."""
+    names = {MUTEX: "trava", EMPTY_: "vagas", FULL: "prontos"}
+    sync = tuple(SyncObject(name, "sem_t", role) for role, name in names.items())
+    seconds = 4.0 if "wait for" in said and "vagas" in said and "first" not in said else 2.0
+    health = diagnose(looks(replace(one, sync=sync), seconds))
+    texts = [
+        *(text for f in health.findings for text in (f.claim, *f.evidence, f.remedy)),
+        *health.undecided,
+        *health.judged,
+    ]
+    assert any(said in text for text in texts), texts
+    assert not [text for text in texts if "mutex" in text]
+
+
 def in_flow(full: int, *processes: Process, above: int = -1) -> list[Snapshot]:
     """Two seconds in which items move; mutex is 2 in the sample of that number."""
     return [
@@ -782,8 +867,8 @@ def test_one_pthread_lock_and_no_permits(value: int, *, fine: bool) -> None:
     one = replace(shown(0, 2, 0, 0, idle), semaphores={}, sync=(lock,))
     health = diagnose(looks(one, 4))
     assert (health.status is Status.OK) is fine
-    assert any("mutex was free in" in line for line in health.judged) is fine
-    assert any("mutex was 0 in" in line for line in health.undecided) is not fine
+    assert any("trava was free in" in line for line in health.judged) is fine
+    assert any("trava was 0 in" in line for line in health.undecided) is not fine
 
 
 @pytest.mark.parametrize("seconds", [0.4, 4.0])

@@ -748,6 +748,21 @@ def test_no_time_is_no_answer(start: Start, seconds: float) -> None:
     assert QuickTypes(SHM_DIR, 100.0).layout(program.name, [1], size) is None
 
 
+def test_a_role_is_a_member_of_what_the_program_tells(start: Start) -> None:
+    """Without a header, too: a word without a slash is a member where no named semaphore is called that; and
+    what else is to be said is told.
+    """
+    header = RING.replace("sem_t mutex,", "sem_t acesso, over,")
+    begin = "sem_init(&b->acesso, 1, 1); sem_init(&b->empty, 1, 6); sem_init(&b->full, 1, 0);"
+    program = start(header, {"start": begin}, "-g")
+    told = run_shmtui("stat", program.name, "--map", "in=in,out=out")
+    assert told.returncode == 2
+    assert "--map mutex=… with acesso, over" in told.stderr, told.stderr
+    record = stat_json(program.name, "--mutex", "acesso")
+    assert record["layout"]["source"] == "debug-info"
+    assert [each["name"] for each in record["sync"] if each["role"] == "mutex"] == ["acesso"]
+
+
 # -- what goes on -------------------------------------------------------------------------------
 
 

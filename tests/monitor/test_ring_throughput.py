@@ -48,6 +48,22 @@ class Model:
         return RingSample(at_ns, at, at, 0, data, newest)
 
 
+def test_a_ring_that_is_empty_at_each_look_counts_alike_in_both_directions() -> None:
+    """Whichever index is which, as many come as go; once one was ahead that is not so."""
+    model, estimator = Model(5, "consecutive"), ThroughputEstimator(5, INT)
+    turned = ThroughputEstimator(5, INT)
+    for look in range(48):
+        sample = model.sample(look * SECOND // 4)
+        estimator.add(sample)
+        turned.add(replace(sample, in_=sample.out, out=sample.in_))
+        model.produce(look % 4 == 0)
+    assert (estimator.alike, turned.alike) == (True, True)
+    assert estimator.throughput() == turned.throughput()
+    assert estimator.throughput().produced_per_s == pytest.approx(1.0)
+    estimator.add(replace(model.sample(12 * SECOND), out=0))
+    assert not estimator.alike
+
+
 @given(
     st.sampled_from([3, 5, 16, 64]),
     st.sampled_from(["consecutive", "random", "constant"]),

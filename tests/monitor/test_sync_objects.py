@@ -3,6 +3,7 @@
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -132,12 +133,24 @@ def test_who_sleeps_on_what(start: Start, header: Path, name: str, part: str, lo
 
 
 def test_a_named_semaphore_that_no_layout_names(start: Start, header: Path, name: str) -> None:
-    """It is called by its name, whose creator maps a file that seems to be deleted."""
+    """It is called by its name, whose creator maps a file that seems to be deleted; and listed with what it
+    counts, as long as a process has it.
+    """
     other = name + "-other"
     process = start("named", other)
-    sampler = Sampler(name, LayoutOptions(header=header))
-    poll(lambda: sleeps_on(sampler.sample()).get(process.pid) == (other,), "it sleeps on it")
-    sampler.close()
+    with closing(Sampler(name, LayoutOptions(header=header))) as sampler:
+
+        def listed() -> list[tuple[int | None, int | None, bool | None]]:
+            named = (x for x in sampler.sample(thorough=True).sync if x.name == other)
+            return [(x.value, x.waiters, x.shared) for x in named]
+
+        poll(lambda: sleeps_on(sampler.sample()).get(process.pid) == (other,), "it sleeps on it")
+        poll(lambda: listed() == [(0, 1, True)], "it is listed")
+        told = run_shmtui("check", name, "--header", str(header), "--graph", "--for", "1").stdout
+        assert told.count(f"waits for {other}") == 1, told
+        process.kill()
+        process.wait()
+        poll(lambda: not listed(), "nobody has it")
     Path(f"/dev/shm/sem.{other[1:]}").unlink()
 
 

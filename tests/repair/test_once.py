@@ -192,9 +192,26 @@ def test_undo_once_items_have_moved(stuck: StuckRing) -> None:
     done = repairer.carry_out(proposed(repairer))
     assert isinstance(done, Report)
     assert done.outcome.moved
+    assert kept(stuck).moved, "wherever the indices come to stand"
     refused = repairer.undo()
     assert isinstance(refused, Refusal)
     assert stuck.rest().consistent
+
+
+def test_undo_once_items_went_round(stuck: StuckRing) -> None:
+    """The indices are where they were, and so is every permit; what lies in a slot is another item: refused."""
+    for program in stuck.programs:
+        os.kill(program.pid, signal.SIGSTOP)
+        poll(lambda pid=program.pid: stopped(pid), "it is stopped")  # type: ignore[misc]
+    run_shmtui("repair", stuck.name, *SLOTS, *stuck.word, "--yes")
+    repaired = stuck.path.read_bytes()
+    went_round = bytes([repaired[0] + 1]) + repaired[1:]
+    stuck.path.write_bytes(went_round)
+    refused = run_shmtui("repair", stuck.name, *SLOTS, "--undo")
+    assert (refused.returncode, "items have moved since" in refused.stdout) == (2, True)
+    assert stuck.path.read_bytes() == went_round
+    stuck.path.write_bytes(repaired)
+    assert run_shmtui("repair", stuck.name, *SLOTS, "--undo").returncode == 0
 
 
 def test_nothing_is_changed_that_cannot_be_kept(

@@ -356,7 +356,9 @@ def test_places_in_the_protocol(width: int, glyphs: Glyphs) -> None:
     assert protocol_lines((process(2, Role.PRODUCER),), width, glyphs) == []
 
 
-@pytest.mark.parametrize(("width", "shown"), [(60, "empty=vazio"), (44, "empty ")])
+@pytest.mark.parametrize(
+    ("width", "shown"), [(60, "empty=vazio"), (44, "empty=vazio"), (34, "empty ")]
+)
 def test_a_role_has_the_programs_own_name_where_there_is_room(width: int, shown: str) -> None:
     """Beside the word for the role; a name that is that word stands once."""
     sync = (

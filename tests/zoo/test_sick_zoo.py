@@ -390,9 +390,9 @@ LOCKS_LOST: Final = {
     "spin_dead": "looks again and again for what never comes",
     "signal_lost": "the ring had both items and room",
     "signal_wrong": "the ring had both items and room",
-    "locks_twice": "mutex was held in all",
-    "joins_inside": "mutex was held in all",
-    "opposite_orders": "mutex was held in all",
+    "locks_twice": "lock was held in all",
+    "joins_inside": "lock was held in all",
+    "opposite_orders": "lock was held in all",
 }
 
 

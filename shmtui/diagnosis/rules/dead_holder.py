@@ -66,10 +66,12 @@ def held_mutex(history: History) -> Iterator[Finding]:
     )
     mark = position(now)
     facts = (
-        _("mutex was 0 in {count} samples over {time}, and nothing changed").format(
-            count=history.agreeing(lambda s: position(s) == mark), time=seconds(unmoved)
+        _("{mutex} was 0 in {count} samples over {time}, and nothing changed").format(
+            **now.own_names,
+            count=history.agreeing(lambda s: position(s) == mark),
+            time=seconds(unmoved),
         ),
-        _("waiting for mutex: {who}").format(who=names(waiting) or nobody(now)),
+        _("waiting for {mutex}: {who}").format(**now.own_names, who=names(waiting) or nobody(now)),
     )
     threads = sum(p.waits.count(MUTEX) for p in waiting)
     held = HeldMutex(history, deficit, waiting, threads, behind, facts)
@@ -98,11 +100,14 @@ def _by_holders(
 ) -> Iterator[Finding]:
     """What is likely where some of the living may hold mutex."""
     signs = () if recorded else tuple(_signs_of_death(held, holders))
+    # One that sleeps for a time may sit inside, and post it when it wakes.
+    waited = held.history.unmoved_ns() >= GOES_ON_NS or not any(p.goes_on for p in holders)
     if signs and held.explained_by_wrong_order:
-        yield inferred_wrong_order(held, holders)
+        if waited:
+            yield inferred_wrong_order(held, holders)
     elif signs:
         yield _seems_dead(held, holders, signs)
-    elif recorded or held.history.unmoved_ns() >= GOES_ON_NS or not any(p.goes_on for p in holders):
+    elif recorded or waited:
         yield _kept(held, holders, recorded)
 
 
@@ -131,10 +136,19 @@ def _kept(held: HeldMutex, holders: list[Process], recorded: list[Process]) -> F
     """
     facts = (*held.facts, *changed_last(held.history.now))
     if recorded:
-        claim = _("mutex is held by {who}, and nothing moves").format(who=names(recorded))
+        claim = _("{mutex} is held by {who}, and nothing moves").format(
+            **held.history.names, who=names(recorded)
+        )
     else:
-        claim = _("mutex stays 0 and nothing moves: {who} may hold it").format(who=names(holders))
-        facts = (*facts, _("or its holder died, or went on without sem_post(&mutex)"))
+        claim = _("{mutex} stays 0 and nothing moves: {who} may hold it").format(
+            **held.history.names, who=names(holders)
+        )
+        facts = (
+            *facts,
+            _("or its holder died, or went on without posting {mutex}").format(
+                **held.history.names
+            ),
+        )
     sure = len(recorded) == 1 and recorded[0].step in TRANSFER
     return Finding(
         "stalled",
@@ -157,7 +171,7 @@ def _signs_of_death(held: HeldMutex, holders: Sequence[Process]) -> Iterator[str
         return
     gone = vanished(held.history)
     if gone:
-        yield from death(None, gone)
+        yield from death(held.history.now, None, gone)
     for p in living(held.history.now):
         for child in p.failed_children:
             yield _("a child of {who} has died, and was not waited for: {child}").format(
@@ -175,15 +189,15 @@ def _seems_dead(held: HeldMutex, holders: Sequence[Process], signs: tuple[str, .
     return Finding(
         "dead-holder",
         Status.WARNING,
-        _("mutex stays 0 and nothing moves: its holder died, unless it is {who}").format(
-            who=names(holders)
+        _("{mutex} stays 0 and nothing moves: its holder died, unless it is {who}").format(
+            **held.history.names, who=names(holders)
         ),
         (
             *held.facts,
             *signs,
             _(
-                "asleep in another call, so that it cannot be told whether it holds mutex: {who}"
-            ).format(who=names(holders)),
+                "asleep in another call, so that it cannot be told whether it holds {mutex}: {who}"
+            ).format(**held.history.names, who=names(holders)),
             *waits_behind(held),
             *held.history.assumptions,
         ),
@@ -214,23 +228,23 @@ def _without_holder(held: HeldMutex) -> Finding:
     if witnessed and not history.workers_only and forked_since_free(history.now):
         doubts.append(
             _(
-                "unless it is held by a child that was forked after mutex was seen free and let go of the segment at once: processes have started since"
-            )
+                "unless it is held by a child that was forked after {mutex} was seen free and let go of the segment at once: processes have started since"
+            ).format(**history.names)
         )
     if witnessed and not history.workers_only and lent_since_free(history.now):
         doubts.append(
             _(
                 "unless a process holds it that got the segment by another's open descriptor (SCM_RIGHTS, "
-                "pidfd_getfd) after mutex was seen free, and has let go of it: that opens no file"
-            )
+                "pidfd_getfd) after {mutex} was seen free, and has let go of it: that opens no file"
+            ).format(**history.names)
         )
     if not (witnessed or history.workers_only):
         doubts.append(_("unless a process took it and ended, and another is to post it"))
     timed = [p for p in crew if MUTEX in p.timed_waits]
     if timed:
         doubts.append(
-            _("unless a wait for mutex that has a timeout takes over then: {who}").format(
-                who=names(timed)
+            _("unless a wait for {mutex} that has a timeout takes over then: {who}").format(
+                **history.names, who=names(timed)
             )
         )
     if posters := [p for p in crew if may_post(p) and p not in held.behind]:
@@ -242,7 +256,11 @@ def _without_holder(held: HeldMutex) -> Finding:
     if handlers := by_handler(history.now):
         doubts.append(_("unless a signal handler of {who} posts it").format(who=names(handlers)))
     if any(slept_since(p) and not p.idle_since_free and MUTEX not in p.waits for p in crew):
-        doubts.append(_("assumed: each program moves the indices while it holds mutex"))
+        doubts.append(
+            _("assumed: each program moves the indices while it holds {mutex}").format(
+                **history.names
+            )
+        )
     doubts += waits_behind(held)
     seen = recorded or (witnessed and not (doubts or history.now.waits_hidden))
     doubts += history.assumptions
@@ -251,9 +269,9 @@ def _without_holder(held: HeldMutex) -> Finding:
     facts = (
         *held.facts,
         placed(held),
-        *slept(crew),
+        *slept(history.now),
         *changed_last(history.now),
-        *death(dead, vanished(history) if inside else []),
+        *death(history.now, dead, vanished(history) if inside else []),
         *(() if recorded else doubts),
     )
     return Finding(

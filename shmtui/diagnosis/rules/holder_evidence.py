@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from shmtui.diagnosis.history import living
 from shmtui.diagnosis.holders import slept_since
 from shmtui.diagnosis.rules.wrong_order import HeldMutex
 from shmtui.diagnosis.wording import names
@@ -14,30 +15,42 @@ def holders_death(held: HeldMutex, dead: Process | None, killed: Sequence[Proces
     """The claim: who died with mutex, as far as that is known."""
     if dead is not None:
         return _(
-            "mutex is held by {who}, which died ({how}): nobody gets in until another posts it"
-        ).format(who=names([dead]), how=dead.ending or _("it is gone"))
+            "{mutex} is held by {who}, which died ({how}): nobody gets in until another posts it"
+        ).format(**held.history.names, who=names([dead]), how=dead.ending or _("it is gone"))
     if held.behind:
         return _(
-            "mutex stays 0 and nothing moves: its holder died, unless one that waits for a permit holds it: "
+            "{mutex} stays 0 and nothing moves: its holder died, unless one that waits for a permit holds it: "
             "{who}"
-        ).format(who=names(held.behind))
+        ).format(**held.history.names, who=names(held.behind))
     if killed:
         # One that waits for it may have it already, and so wait for itself: nor can that one post it.
         return _(
-            "mutex stays 0: {who} died ({how}) since it was free, and nobody who has the segment can post it"
-        ).format(who=names(killed), how=", ".join(sorted({str(p.ending) for p in killed})))
+            "{mutex} stays 0: {who} died ({how}) since it was free, and nobody who has the segment can post it"
+        ).format(
+            **held.history.names,
+            who=names(killed),
+            how=", ".join(sorted({str(p.ending) for p in killed})),
+        )
     if held.history.now.unseen:
-        return _("mutex is 0 and no process that can be seen holds it")
-    return _("mutex is 0 and no live process holds it")
+        return _("{mutex} is 0 and no process that can be seen holds it").format(
+            **held.history.names
+        )
+    return _("{mutex} is 0 and no live process holds it").format(**held.history.names)
 
 
 def placed(held: HeldMutex) -> str:
     """That the place of each process is known."""
     if held.history.now.unseen:
-        return _("no process that can be seen holds mutex: it is known where each one waits")
+        return _(
+            "no process that can be seen holds {mutex}: it is known where each one waits"
+        ).format(**held.history.names)
     if held.behind:
-        return _("no other live process can hold mutex: it is known where each one waits")
-    return _("no live process can hold mutex: it is known where each one waits")
+        return _("no other live process can hold {mutex}: it is known where each one waits").format(
+            **held.history.names
+        )
+    return _("no live process can hold {mutex}: it is known where each one waits").format(
+        **held.history.names
+    )
 
 
 def changed_last(s: Snapshot) -> Iterator[str]:
@@ -52,8 +65,9 @@ def changed_last(s: Snapshot) -> Iterator[str]:
             yield text.format(pid=each.last)
 
 
-def slept(processes: Sequence[Process]) -> Iterator[str]:
+def slept(s: Snapshot) -> Iterator[str]:
     """The processes that cannot hold mutex since they have not run."""
+    processes = living(s)
     free = [p for p in processes if p.idle_since_free and SemaphoreRole.MUTEX not in p.waits]
     moved = [
         p
@@ -61,12 +75,12 @@ def slept(processes: Sequence[Process]) -> Iterator[str]:
         if slept_since(p) and p not in free and SemaphoreRole.MUTEX not in p.waits
     ]
     if free:
-        yield _("has not run since mutex was free: {who}").format(who=names(free))
+        yield _("has not run since {mutex} was free: {who}").format(**s.own_names, who=names(free))
     if moved:
         yield _("has not run since an index moved: {who}").format(who=names(moved))
 
 
-def death(dead: Process | None, gone: list[Process]) -> Iterator[str]:
+def death(s: Snapshot, dead: Process | None, gone: list[Process]) -> Iterator[str]:
     """How mutex may have lost its holder."""
     if dead is not None:
         yield _("it died in {step}").format(step=dead.step)
@@ -74,4 +88,4 @@ def death(dead: Process | None, gone: list[Process]) -> Iterator[str]:
         who = [f"{names([p])}: {p.ending}" if p.ending else names([p]) for p in gone]
         yield _("ended a moment ago: {who}").format(who="; ".join(who))
     else:
-        yield _("its holder died, or went on without sem_post(&mutex)")
+        yield _("its holder died, or went on without posting {mutex}").format(**s.own_names)

@@ -81,8 +81,8 @@ def unfitting_indices(history: History) -> Iterator[Finding]:
             items=_resident(then), in_=then.in_, out=then.out
         ),
         (
-            _("full is {full} and empty {empty} of {slots}; so it was in {count} samples").format(
-                full=values[SemaphoreRole.FULL], empty=values[SemaphoreRole.EMPTY],
+            _("{full} is {items} and {empty} {room} of {slots}; so it was in {count} samples").format(**now.own_names,
+                items=values[SemaphoreRole.FULL], room=values[SemaphoreRole.EMPTY],
                 slots=now.layout.slots, count=len(wrong),
             ),
             *((stuck,) if stuck else ()),

@@ -135,23 +135,24 @@ def never_initialised(history: History) -> Iterator[Finding]:
         Certainty.LIKELY if doubt else history.certainty,
         (
             _(
-                "in the program, give sem_open(name, O_CREAT, mode, value) its values: mutex 1, "
-                "empty N, full 0; now: {repair}"
+                "in the program, give sem_open(name, O_CREAT, mode, value) its values: {mutex} 1, "
+                "{empty} N, {full} 0; now: {repair}"
             )
             if now.layout.semaphores == "named"
             else _(
-                "in the program, give each its value once by semctl(id, n, SETVAL, …): mutex 1, empty "
-                "N, full 0"
+                "in the program, give each its value once by semctl(id, n, SETVAL, …): {mutex} 1, {empty} "
+                "N, {full} 0"
             )
             if named
             else _(
-                "in the program, call sem_init(&s, 1, value) once before any process waits: mutex 1, "
-                "empty N, full 0; now: {repair}"
+                "in the program, call sem_init(&s, 1, value) once before any process waits: {mutex} 1, "
+                "{empty} N, {full} 0; now: {repair}"
             )
         ).format(
+            **now.own_names,
             repair=repair_remedy(
                 history, "--yes" if waits_for_good(now) and not unmarked(now) else "--yes --permits"
-            )
+            ),
         ),
     )
 
@@ -159,16 +160,22 @@ def never_initialised(history: History) -> Iterator[Finding]:
 def _zeros(now: Snapshot) -> Iterator[str]:
     """What the zeros show, a clause each."""
     if not unmarked(now):
-        yield _("mutex, empty and full are 0 and not marked as shared: sem_init never ran")
+        yield _(
+            "{mutex}, {empty} and {full} are 0 and not marked as shared: sem_init never ran"
+        ).format(**now.own_names)
         return
     if now.layout.semaphores == "named":
-        yield _("mutex, empty and full are 0, and so are in and out: sem_open gave them no permits")
+        yield _(
+            "{mutex}, {empty} and {full} are 0, and so are in and out: sem_open gave them no permits"
+        ).format(**now.own_names)
     elif now.layout.semaphores != "embedded":
-        yield _("mutex, empty and full are 0, and so are in and out: nobody called semctl(SETVAL)")
+        yield _(
+            "{mutex}, {empty} and {full} are 0, and so are in and out: nobody called semctl(SETVAL)"
+        ).format(**now.own_names)
     else:
         yield _(
-            "mutex, empty and full are 0, and so are in and out: sem_init seems never to have run"
-        )
+            "{mutex}, {empty} and {full} are 0, and so are in and out: sem_init seems never to have run"
+        ).format(**now.own_names)
         yield _("musl writes nothing else that would prove it")
     yield _("unless permits were there and are all lost, or a program that comes later gives them")
 
@@ -189,8 +196,13 @@ def late_init(history: History) -> Iterator[Finding]:
         if history.unmoved_ns() >= SETTLED_NS
         and history.agreeing(lambda s, role=role: counts_too_few(s, role)) >= GHOST_SAMPLES  # type: ignore[misc]
     }
-    others = (p for p in living(now) if uncounted & set(p.waits) and p.pid not in woken)
-    late = {p.pid: p for p in (*private, *others)}
+    others = [
+        p
+        for p in living(now)
+        if uncounted & set(p.waits) and p not in private and p.pid not in woken
+    ]
+    # Where some of those that sleep are counted, nothing tells which.
+    late = private or others
     if not late:
         return
     facts = []
@@ -202,10 +214,12 @@ def late_init(history: History) -> Iterator[Finding]:
             ).format(who=names(private))
         )
     facts += [
-        _("{semaphore} counts fewer waiters than sleep on it").format(semaphore=role)
+        _("{semaphore} counts fewer waiters than sleep on it").format(semaphore=now.own_names[role])
         for role in sorted(uncounted)
     ]
-    for_ever = not any(p.timed_waits or p.catches_signals for p in late.values())
+    if private and others:
+        facts.append(_("perhaps not woken either: {who}").format(who=names(others)))
+    for_ever = not any(p.timed_waits or p.catches_signals for p in late)
     shared = [p for p in private if p.threads != 1]
     sure = for_ever and len(private) > len(shared)
     if uncounted:
@@ -219,7 +233,7 @@ def late_init(history: History) -> Iterator[Finding]:
         "late-init",
         Status.CRITICAL if sure else Status.WARNING,
         _("sem_init ran after a process had begun to wait: no sem_post wakes {who}").format(
-            who=names(list(late.values()))
+            who=names(late)
         ),
         tuple(facts),
         Certainty.CERTAIN if sure else Certainty.LIKELY,
@@ -255,9 +269,11 @@ def began_private(process: Process, s: Snapshot) -> bool:
 
 
 def counts_too_few(s: Snapshot, role: SemaphoreRole) -> bool:
-    """Whether more threads sleep on a semaphore than it counts."""
+    """Whether more threads sleep on a semaphore, where a post of any process wakes them, than it counts."""
     state = s.semaphores.get(role)
     if state is None or state.waiters is None:
         return False
-    sleeping = (p.waits.count(role) for p in living(s) if p.letter == "S")
+    sleeping = (
+        p.waits.count(role) for p in living(s) if p.letter == "S" and p.wakeable is not False
+    )
     return sum(sleeping) > state.waiters

@@ -57,10 +57,10 @@ def _remedy(history: History, missing: int) -> str:
     lost = missing >= now.layout.slots and now.in_ == now.out and now.in_ is not None
     if lost and not history.workers_only:
         return _(
-            "in the program, post full after each item that is put in, and empty after each that is taken; then "
+            "in the program, post {full} after each item that is put in, and {empty} after each that is taken; then "
             "end every process that maps it, and start them again: no permit is left that tells whether the ring "
             "is empty or full"
-        )
+        ).format(**history.names)
     return repair_remedy(history, "--yes" if history.workers_only else "--yes --permits")
 
 
@@ -88,11 +88,11 @@ def _at_rest(history: History) -> tuple[int, Certainty, str] | None:
         return None
     # Permits that are too many are held by no process.
     doubt = deficit > 0 and idle_elsewhere(now)
-    fact = _("nothing changed for {time}, mutex is free, and no process holds a permit")
+    fact = _("nothing changed for {time}, {mutex} is free, and no process holds a permit")
     if doubt:
-        fact = _("nothing changed for {time}, and mutex is free")
+        fact = _("nothing changed for {time}, and {mutex} is free")
     sure = Certainty.LIKELY if doubt else history.by_protocol
-    return deficit, sure, fact.format(time=seconds(unmoved))
+    return deficit, sure, fact.format(**history.names, time=seconds(unmoved))
 
 
 def _above(history: History) -> tuple[int, Certainty, str] | None:
@@ -124,11 +124,13 @@ def _in_flow(history: History) -> tuple[int, Certainty, str] | None:
         return None
     missing, samples = (found[0] if lost else -found[0]), found[1]
     slots = history.now.layout.slots
-    fact = _("in {count} samples, empty + full + permits held by workers came to {sum} of {slots}")
+    fact = _(
+        "in {count} samples, {empty} + {full} + permits held by workers came to {sum} of {slots}"
+    )
     return (
         missing,
         history.certainty,
-        fact.format(count=samples, sum=slots - missing, slots=slots),
+        fact.format(**history.names, count=samples, sum=slots - missing, slots=slots),
     )
 
 
@@ -139,9 +141,9 @@ def _spare(history: History) -> tuple[int, Certainty, str] | None:
     if len(spare) < FLOW_SAMPLES or history.unmoved_ns() >= SETTLED_NS:
         return None
     # Those in somebody's hand are in neither: so many are too many at the least.
-    fact = _("in {count} samples, empty + full came to {sum} of {slots} at the most")
+    fact = _("in {count} samples, {empty} + {full} came to {sum} of {slots} at the most")
     slots = history.now.layout.slots
-    text = fact.format(count=len(spare), sum=slots + max(spare), slots=slots)
+    text = fact.format(**history.names, count=len(spare), sum=slots + max(spare), slots=slots)
     return -max(spare), Certainty.LIKELY, text
 
 
@@ -185,10 +187,10 @@ def _causes(history: History, missing: int) -> Iterator[str]:
         if dead or gone:
             return
         yield _(
-            "a process left out a sem_post, or died before it; or empty was initialised with fewer than the slots"
-        )
+            "a process left out a sem_post, or died before it; or {empty} was initialised with fewer than the slots"
+        ).format(**history.names)
     else:
         yield _(
-            "a process called sem_post twice, or without the sem_wait before it; or empty was initialised with "
+            "a process called sem_post twice, or without the sem_wait before it; or {empty} was initialised with "
             "more than the slots"
-        )
+        ).format(**history.names)

@@ -32,7 +32,7 @@ def process_private(history: History) -> Iterator[Finding]:
             _("no sem_post of another process wakes {who}").format(who=names(stuck)),
             *_not_initialised(now, never),
             _("blocked on {semaphores} with a PRIVATE futex operation (/proc/PID/syscall)").format(
-                semaphores=", ".join(sorted(on))
+                semaphores=", ".join(history.names[role] for role in sorted(on))
             ),
             _("a sem_post from another process raises the value and wakes nobody"),
             forgotten_ones=never,
@@ -57,7 +57,7 @@ def process_private(history: History) -> Iterator[Finding]:
             history.certainty if len(waited) > 1 else Certainty.LIKELY,
             _(
                 "initialised for one process only, and several processes use them: {semaphores}"
-            ).format(semaphores=", ".join(marked)),
+            ).format(semaphores=", ".join(history.names[role] for role in marked)),
             _("the private word is 128: sem_init was called with pshared 0")
             if now.layout.libc is Libc.MUSL
             else _("the private word is 0: sem_init was called with pshared 0, or not at all"),
@@ -81,7 +81,10 @@ def _not_initialised(s: Snapshot, never: Sequence[SemaphoreRole]) -> Iterator[st
         marked = [role for role, state in s.semaphores.items() if state.shared]
         yield _(
             "{semaphores}: 0 and not marked as shared, as ftruncate leaves it, while {others} are marked: sem_init was not called for it, or with 0 as its second argument"
-        ).format(semaphores=", ".join(never), others=", ".join(marked))
+        ).format(
+            semaphores=", ".join(s.own_names[role] for role in never),
+            others=", ".join(s.own_names[role] for role in marked),
+        )
 
 
 def _users_together(history: History) -> dict[int, Process]:
@@ -151,5 +154,7 @@ def _private_finding(
         claim,
         evidence,
         sure,
-        remedy.format(repair=repair, semaphores=", ".join(forgotten_ones)),
+        remedy.format(
+            repair=repair, semaphores=", ".join(history.names[role] for role in forgotten_ones)
+        ),
     )

@@ -1,6 +1,6 @@
 """Findings about processes that wait although they could go on, or that get no items. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from shmtui.diagnosis.history import SETTLED_NS, History, living, vanished
@@ -44,10 +44,12 @@ def unwoken(history: History) -> Iterator[Finding]:
                         "{who} sleeps on {semaphore}, which has permits",
                         "{who} sleep on {semaphore}, which has permits",
                         len(now),
-                    ).format(who=names(now), semaphore=role),
+                    ).format(who=names(now), semaphore=history.names[role]),
                     (
                         _("{semaphore} is {value}, and nothing changed for {time}").format(
-                            semaphore=role, value=history.value(role), time=seconds(lasted)
+                            semaphore=history.names[role],
+                            value=history.value(role),
+                            time=seconds(lasted),
                         ),
                         *history.assumptions,
                     ),
@@ -76,7 +78,7 @@ def kept_lock(history: History) -> Iterator[Finding]:
         yield Finding(
             "stalled",
             Status.WARNING,
-            _kept_by(now, itself),
+            _kept_by(history.names, now, itself),
             (
                 _("nothing changed for {time}").format(time=seconds(lasted)),
                 *_owner(history.now, itself),
@@ -98,16 +100,16 @@ def kept_lock(history: History) -> Iterator[Finding]:
         )
 
 
-def _kept_by(waiting: Sequence[Process], itself: Process | None) -> str:
+def _kept_by(own: Mapping[str, str], waiting: Sequence[Process], itself: Process | None) -> str:
     if itself is not None:
-        return _("mutex is held by {who}, which waits for it itself, and nothing moves").format(
-            who=names([itself])
+        return _("{mutex} is held by {who}, which waits for it itself, and nothing moves").format(
+            **own, who=names([itself])
         )
     return ngettext(
-        "{who} waits for mutex and nothing moves: its holder keeps it, or died",
-        "{who} wait for mutex and nothing moves: its holder keeps it, or died",
+        "{who} waits for {mutex} and nothing moves: its holder keeps it, or died",
+        "{who} wait for {mutex} and nothing moves: its holder keeps it, or died",
         len(waiting),
-    ).format(who=names(waiting))
+    ).format(**own, who=names(waiting))
 
 
 def _waits_for_itself(s: Snapshot, waiting: Sequence[Process]) -> Process | None:
@@ -149,11 +151,11 @@ def nobody_left(history: History) -> Iterator[Finding]:
                 "nobody-left",
                 Status.WARNING,
                 _("all wait for {semaphore}, and no live {poster} could post it: {who}").format(
-                    semaphore=role, poster=poster, who=names(crew)
+                    semaphore=history.names[role], poster=poster, who=names(crew)
                 ),
                 (
                     _("{semaphore} is 0, and nothing changed for {time}").format(
-                        semaphore=role, time=seconds(slept)
+                        semaphore=history.names[role], time=seconds(slept)
                     ),
                     *_who_left(history, role),
                     _("unless a {poster} starts").format(poster=poster),
@@ -192,7 +194,7 @@ def _who_left(history: History, role: SemaphoreRole) -> Iterator[str]:
             "{semaphore} counts {count} waiter and no live process waits on it: it died waiting",
             "{semaphore} counts {count} waiters and no live process waits on it: they died waiting",
             state.waiters,
-        ).format(semaphore=other, count=state.waiters)
+        ).format(semaphore=history.names[other], count=state.waiters)
 
 
 def starved(history: History) -> Iterator[Finding]:

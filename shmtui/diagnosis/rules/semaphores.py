@@ -28,18 +28,19 @@ def mutex_overflow(history: History) -> Iterator[Finding]:
         yield Finding(
             "mutex-overflow",
             Status.CRITICAL if ours else Status.WARNING,
-            _("mutex is {value}: so many processes can be in the critical section at once").format(
-                value=value
-            ),
+            _(
+                "{mutex} is {value}: so many processes can be in the critical section at once"
+            ).format(**history.names, value=value),
             (
-                _("mutex was above 1 in {count} samples; a lock has one permit at most").format(
-                    count=samples
+                _("{mutex} was above 1 in {count} samples; a lock has one permit at most").format(
+                    **history.names, count=samples
                 ),
                 *(() if ours else (lock,)),
             ),
             Certainty.CERTAIN if ours else Certainty.LIKELY,
-            _("in the program, look for an extra sem_post(&mutex); now: {repair}").format(
-                repair=repair_remedy(history, "--yes" if ours else "--yes --permits")
+            _("in the program, look for one sem_post of {mutex} too many; now: {repair}").format(
+                **history.names,
+                repair=repair_remedy(history, "--yes" if ours else "--yes --permits"),
             ),
         )
 
@@ -65,7 +66,7 @@ def ghost_waiter(history: History) -> Iterator[Finding]:
                 "{semaphore} counts {ghosts} waiter that no longer exists",
                 "{semaphore} counts {ghosts} waiters that no longer exist",
                 ghosts,
-            ).format(semaphore=role, ghosts=ghosts),
+            ).format(semaphore=history.names[role], ghosts=ghosts),
             (
                 _(
                     "for {time} its waiter count was above the number of threads that wait on it"

@@ -38,8 +38,8 @@ class HeldMutex(msgspec.Struct, frozen=True):
 def waits_behind(held: HeldMutex) -> Iterator[str]:
     """That one of those who wait for a permit may have taken mutex first."""
     if held.behind:
-        yield _("unless one of {who} took mutex before it waited for its permit").format(
-            who=names(held.behind)
+        yield _("unless one of {who} took {mutex} before it waited for its permit").format(
+            **held.history.names, who=names(held.behind)
         )
 
 
@@ -47,7 +47,9 @@ def recorded_wrong_order(held: HeldMutex, swapped: list[Process]) -> Finding:
     """The records of ``swapped`` say that they wait for a permit while they hold mutex."""
     history = held.history
     others = [p for p in living(history.now) if p not in swapped and may_still_post(p)]
-    claim = _("deadlock: mutex is held by {who}, waiting for a permit").format(who=names(swapped))
+    claim = _("deadlock: {mutex} is held by {who}, waiting for a permit").format(
+        **history.names, who=names(swapped)
+    )
     facts = history.assumptions
     if others:
         facts = (_("unless {who} still posts that permit").format(who=names(others)), *facts)
@@ -60,19 +62,27 @@ def inferred_wrong_order(held: HeldMutex, others: Sequence[Process] = ()) -> Fin
     can, or only ``others`` might, which sleep in another call. A warning: who has the lock may have
     let go of the segment meanwhile, and come back to post it.
     """
-    claim = _("deadlock: one of {who} holds mutex and waits for a permit")
+    claim = _("deadlock: one of {who} holds {mutex} and waits for a permit")
+    if others:
+        claim = _(
+            "deadlock, unless {others} holds {mutex}: one of {who} does, and waits for a permit"
+        )
     facts = [
-        _("or a process left the critical section without sem_post(&mutex)"),
+        _("or a process left the critical section without posting {mutex}").format(
+            **held.history.names
+        ),
         _("unless a process took it and ended, and another is to post it"),
     ]
     if others:
-        facts.append(
-            _("unless it is held by {who}, asleep in another call").format(who=names(others))
-        )
+        facts.append(_("asleep in another call: {who}").format(who=names(others)))
     sides = {p.role for p in (*held.behind, *held.waiting)} - {Role.UNKNOWN}
     if len(sides) < 2:
-        facts.append(_("or those of the other side, none of whom is known to wait, need no mutex"))
-    claim = claim.format(who=names(held.behind))
+        facts.append(
+            _("or those of the other side, none of whom is known to wait, need no {mutex}").format(
+                **held.history.names
+            )
+        )
+    claim = claim.format(**held.history.names, who=names(held.behind), others=names(others))
     return _wrong_order(held, held.behind, claim, tuple(facts), Status.WARNING, Certainty.LIKELY)
 
 
@@ -97,7 +107,7 @@ def _wrong_order(
         ),
         sure,
         _(
-            "in the program, wait for empty or full first and for mutex second; then restart all "
+            "in the program, wait for {empty} or {full} first and for {mutex} second; then restart all "
             "programs"
-        ),
+        ).format(**held.history.names),
     )

@@ -20,7 +20,7 @@ from shmtui.tui.status_line import Balance, Permits, permits
 STYLES = {SemaphoreRole.MUTEX: "good", SemaphoreRole.EMPTY: "warn", SemaphoreRole.FULL: "consumer"}
 """The colour of each semaphore, wherever it is named."""
 
-_ROOM_FOR_REST = 40
+_ROOM_FOR_REST = 30
 """Cells of a row that its gauge, figures and waiters need more than the program's own name."""
 _UNREAD = SemaphoreState(None, None, None)
 
