@@ -29,6 +29,10 @@ _MOST_SLEEP: Final = 10**18
 _MOST_VALUE: Final = 0x7FFFFFFF
 _SETTING: Final = (16, 17)
 """SETVAL and SETALL of <sys/sem.h>."""
+_NUMBER_IN_STATUS: Final = 8
+"""Where ``struct stat`` of x86-64 has the inode's number."""
+_TIMES_IN_STATUS: Final = (72, 48)
+"""Where its times begin, and their bytes."""
 _RECURSIVE: Final = 1
 """PTHREAD_MUTEX_RECURSIVE, of glibc's two bits of the kind."""
 _LOCK_BITS: Final = 0x3FFFFFFF
@@ -214,7 +218,21 @@ def note_start(task: "Task", function: str) -> None:
         name = task.space.read(registers.rdi, 256).split(b"\0")[0]
         task.world.files.note_name(function, name)
         site = int.from_bytes(task.space.read(registers.rsp, 8), "little")
-        task.break_at(site, call=f"{function}({os.fsdecode(name)})")
+        call = f"{function}({os.fsdecode(name)})"
+        task.break_at(site, lambda: task.note_failure(call))
+
+
+def forget_times(task: "Task", function: str, site: int) -> None:
+    """Have a file's number and times be 0 in what stat(2) tells: else no two executions were alike."""
+    registers = task.registers
+    third = function.startswith(("fstatat", "__"))
+    status = registers.rdx if third else registers.rsi
+
+    def forget() -> None:
+        task.space.write(status + _NUMBER_IN_STATUS, bytes(8))
+        task.space.write(status + _TIMES_IN_STATUS[0], bytes(_TIMES_IN_STATUS[1]))
+
+    task.break_at(site, forget)
 
 
 def tell_process(task: "Task", function: str) -> None:

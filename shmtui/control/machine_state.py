@@ -4,6 +4,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from shmtui.control import ptrace
+from shmtui.control.kernel_state import descriptors, signals
 from shmtui.control.loaded_code import is_loader
 from shmtui.control.operation import ACCESSES, COND_WAITS, STARTING, Kind
 from shmtui.shm.protocol import Role
@@ -38,8 +39,8 @@ class MachineState:
         self._number = 0
 
     def now(self) -> int:
-        """The state: what each task's process alone can write, its registers as far as they count, and what is
-        shared. A task's number stands there as its name.
+        """The state: what each task's process alone can write, its registers as far as they count, what the kernel
+        keeps of it, and what is shared. A task's number stands there as its name.
 
         At loads and stores a process of one thread whose memory is too large to be read is known by all that it has
         loaded so far.
@@ -55,10 +56,13 @@ class MachineState:
             known = self._knowledge(task)
             if known is None and world.fine:
                 known = self._learned(task)
-            self._whole = self._whole and known is not None
+            opened = descriptors(task.pid) if self._is_first(task) else ()
+            self._whole = self._whole and known is not None and opened is not None
             time = (task.slept, task.asked_time) if task.program.asks_time else ()
             made = world.observed.points(task) if world.role_of(task) is Role.PRODUCER else ()
-            tasks.append((task.operation.kind, task.operation.site, task.woken, time, made, known))
+            kept = signals(task.pid), opened
+            at = task.operation.kind, task.operation.site, task.woken
+            tasks.append((*at, time, made, known, kept))
         segments = sorted(world.memory.segments().items())
         self._whole = self._whole and sum(size for _name, size in segments) <= _MOST_SHARED
         if not self._whole:
@@ -105,12 +109,16 @@ class MachineState:
         loaded = self._world.observed.loaded.get(task.name, 0)
         return kept, others, ptrace.vector_registers(task.pid), loaded
 
+    def _is_first(self, task: "Task") -> bool:
+        """Whether it is the first of its process's living threads."""
+        return task is next(each for each in task.space.tasks if each.ended is None)
+
     def _memory(self, task: "Task", sp: int) -> list[tuple[int, int]]:
         """Begin and size of its stack in use; and of the memory that its process alone has, for the first of its
         living threads. Shared memory that is met for the first time is noted.
         """
         found, below = [], 0
-        first = next(each for each in task.space.tasks if each.ended is None)
+        is_first = self._is_first(task)
         for line in task.space.lines():
             begin, end, guard = line.start, line.end, below
             below = end if line.rights.startswith(b"---p") else 0
@@ -122,7 +130,7 @@ class MachineState:
             is_stack = line.path == b"[stack]" or (len(others) < 2 and guard == begin)
             if is_stack and begin <= sp < end:
                 begin = sp
-            elif line.path == b"[stack]" or task is not first:
+            elif line.path == b"[stack]" or not is_first:
                 continue  # Of another thread, which reads its own.
             elif is_stack and others:
                 if others[0].ended is None:

@@ -17,6 +17,8 @@ from shmtui.control.ptrace import Registers, Stops
 from shmtui.procfs.process import read_stat
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shmtui.control.execution import Execution
 
 PATIENCE: Final = 0.05
@@ -67,10 +69,8 @@ class Task:
         """Whom it joins: a thread's structure, or a PID as waitpid(2) takes it."""
         self._fault = 0
         """The signal of the instruction under a breakpoint, with which it is to run on; or 0."""
-        self._returns: dict[int, tuple[bytes, bool, str]] = {}
-        """The byte under each breakpoint at which a call returns, whether that is mmap's, and the call of one that
-        opens something, in words.
-        """
+        self._returns: dict[int, tuple[bytes, Callable[[], None]]] = {}
+        """The byte under each breakpoint at which a call returns, and what is to be done there."""
         space.tasks.append(self)
 
     def word(self, address: int) -> int:
@@ -204,16 +204,11 @@ class Task:
         ptrace.load_registers(self.pid, self.registers)
         address = self.registers.rip - 1
         if address in self._returns:
-            instruction, is_mapping, call = self._returns.pop(address)
+            instruction, then = self._returns.pop(address)
             self.space.write(address, instruction)
             self.registers.rip = address
             ptrace.store_registers(self.pid, self.registers)
-            if call:
-                self._note_failure(call)
-            if is_mapping:
-                self._guard(self.registers.rax)
-            else:
-                self.protect(free=False)
+            then()
             return 0
         function = self.program.breakpoints.get(address)
         if function is None:
@@ -231,7 +226,7 @@ class Task:
 
     # The ways to go on.
 
-    def _note_failure(self, call: str) -> None:
+    def note_failure(self, call: str) -> None:
         """Keep why a call that opens something by its name failed, where it did."""
         failed = 0 if call.startswith("sem_open") else 0xFFFFFFFF
         if self.registers.rax & 0xFFFFFFFF == failed and not self.stack_top:
@@ -239,16 +234,16 @@ class Task:
             if address:
                 self.world.result.failed_calls[self.name] = call, self.word(address)
 
-    def break_at(self, address: int, *, is_mapping: bool = False, call: str = "") -> None:
-        """Stop where a call returns, which may be mmap's, or one that opens something by its name."""
-        self._returns.setdefault(address, (self.space.read(address, 1), is_mapping, call))
+    def break_at(self, address: int, then: "Callable[[], None]") -> None:
+        """Stop where a call returns, and do ``then`` there."""
+        self._returns.setdefault(address, (self.space.read(address, 1), then))
         self.space.write(address, BREAKPOINT)
 
     def lift_guard(self, site: int) -> None:
         """Let all accesses through until the call returns to ``site``."""
         if self.space.guarded:
             self.protect(free=True)
-            self.break_at(site)
+            self.break_at(site, lambda: self.protect(free=False))
 
     def over(self) -> None:
         """Run the instruction under the breakpoint that it stands at."""
@@ -297,6 +292,10 @@ class Task:
         fault = fatal_fault(self, number)
         if fault is not None:
             self.world.result.fatal_faults[self.name] = fault
+
+    def guard_mapping(self) -> None:
+        """Let no access through to the shared mapping that its call has returned."""
+        self._guard(self.registers.rax)
 
     def _guard(self, address: int) -> None:
         """Let no access through to the shared mapping that begins there."""

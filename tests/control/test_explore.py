@@ -138,6 +138,36 @@ def test_orders_that_few_show(
     assert found or record["covered"][0]["complete"]
 
 
+@pytest.mark.parametrize("place", ["mask", "offset", "pipe"])
+def test_what_the_kernel_keeps_is_part_of_a_state(
+    built: Callable[..., str], explored: Explore, place: str
+) -> None:
+    """As many states are told apart as where a variable keeps it."""
+    program = built("states", "gcc", "-Wl,-z,now", "-O0")
+    states = []
+    for words in ("variable", place):
+        record = explored(
+            "--producer", f"{program} {words}", "--consumer", f"{program} consume {words}"
+        )
+        assert record["covered"][0]["complete"]
+        states.append(record["covered"][0]["states"])
+    assert states[1] >= states[0]
+
+
+def test_the_times_of_a_file_are_no_part_of_a_state(
+    built: Callable[..., str], explored: Explore
+) -> None:
+    """A program that asks how large its segment is has as many states as one that does not."""
+    ring = built("ring")
+    states = []
+    for words in ("", "status"):
+        record = explored("--producer", f"{ring} p {words}", "--consumer", f"{ring} c {words}",
+                          "--items", "2", "--fine", code=0)  # fmt: skip
+        assert record["covered"][0]["complete"]
+        states.append(record["covered"][0]["states"])
+    assert states[0] == states[1]
+
+
 def test_two_producers_without_a_mutex(built: Callable[..., str], explored: Explore) -> None:
     """The race is named, and an order found in which an item is lost by it."""
     ring = built("ring")

@@ -97,6 +97,9 @@ int main(int count, char **words)
     lock_first = has("lock-first");
     waits = !has("no-waits");
     r = map_shared(sizeof *r);
+    struct stat status = {0};
+    while (has("status") && !status.st_size)
+        stat(name_of_segment(), &status);
     if (words[1][0] == 'p' && !has("no-init") && !has("second")) {
         int shared = !has("private");
         sem_init(&r->mutex, shared, has("mutex-0") ? 0 : has("mutex-2") ? 2 : 1);
