@@ -76,7 +76,9 @@ class Execution:
         self.sides: dict[str, Role] = {}
         """Of the threads and children of a program that does both, which of them do what."""
         self.callers: frozenset[str] = frozenset()
-        """The programs that meet others by calls: what they do before the first is their set-up."""
+        """The programs that meet others by calls: what they do before the first is their set-up, which is done in turn."""
+        self.set_up_in_turn = False
+        """Whether the last program, too, is set up before another goes on."""
         self.starts_vary = False
         """Whether a start is a step as any other, and each call that makes ready what is shared."""
         self.uses_sets = any(uses_system_v(program.executable) for program, _role in programs)
@@ -175,10 +177,20 @@ class Execution:
             while (
                 self.fine
                 and program.name in self.callers
+                and not self._starts_late(program)
                 and task.operation.kind in ACCESSES
                 and is_ready(task)
             ):
                 self._take(task)  # What it sets up before its first call: nobody else is there yet.
+
+    def _starts_late(self, program: HeldProgram) -> bool:
+        """Whether it is started once all others are set up, and sets up while they go on. Not where another is
+        started by the same command: what it makes ready may be its own only where it is the first.
+        """
+        others = [other for other, _role in self.programs[:-1]]
+        is_last = bool(others) and program is self.programs[-1][0]
+        alone = is_last and all(other.command != program.command for other in others)
+        return alone and not self.set_up_in_turn
 
     def advance(self) -> bool:
         """Take the next step; False where the execution has ended, and all stand where they stood.

@@ -60,10 +60,16 @@ def covered_words(part: "Covered") -> str:
     """One part of the search: its orders, and whether they are all."""
     steps = _("loads and stores") if part.fine else _("semaphores and locks")
     steps = _("starts, semaphores and locks") if part.starts else steps
-    if part.complete:
+    if part.complete and part.starts:
         text = ngettext(
             "every order of {items} items at {steps}: {states} states, {orders} execution",
             "every order of {items} items at {steps}: {states} states, {orders} executions",
+            part.orders,
+        )
+    elif part.complete:
+        text = ngettext(
+            "every order of {items} items at {steps}, started in turn: {states} states, {orders} execution",
+            "every order of {items} items at {steps}, started in turn: {states} states, {orders} executions",
             part.orders,
         )
     else:

@@ -347,6 +347,14 @@ def test_any_start(built: Callable[..., str], explored: Explore) -> None:
     assert "behind the end of the segment, which has 0 bytes: ftruncate" in claim
 
 
+def test_a_consumer_that_sets_up_late(built: Callable[..., str], explored: Explore) -> None:
+    """It starts while the producer goes on: that it sets the indices to 0 loses items. The ring is known all the same."""
+    ring = built("ring")
+    record = explored("--producer", f"{ring} p", "--consumer", f"{ring} c begins-anew", code=1)
+    assert "race" in kinds(record)
+    assert "in at 16, out at 20" in record["layout"]
+
+
 def test_programs_that_do_not_repeat_themselves(
     built: Callable[..., str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,6 +106,8 @@ int main(int count, char **words)
         sem_init(&r->empty, shared, has("empty-5") ? 5 : SLOTS);
         sem_init(&r->full, shared, has("full-1") ? 1 : 0);
     }
+    if (words[1][0] == 'c' && has("begins-anew"))
+        r->in = r->out = 0;
     int rounds = has("three") ? 3 : 1000000;
     if (words[1][0] == 'p')
         produce(rounds);
