@@ -92,6 +92,11 @@ class MachineState:
             raw = raw.replace(file, bytes(len(file)))
         return raw
 
+    def _of_task(self, register: int) -> object:
+        """A register, or the number of the task whose PID it has: that is another one in each execution."""
+        tasks = self._world.tasks
+        return next((f"T{n}" for n, task in enumerate(tasks) if task.pid == register), register)
+
     def _knowledge(self, task: "Task") -> object:
         """Its memory and registers; None where the memory is too large."""
         r = task.registers
@@ -100,11 +105,12 @@ class MachineState:
         if any(size > most for _begin, size in ranges):
             return None
         memory = hash(self._named(b"".join(task.space.read(*each) for each in ranges)))
-        kept = r.rbx, r.rbp, r.r12, r.r13, r.r14, r.r15, r.rsp, memory
+        kept = *map(self._of_task, (r.rbx, r.rbp, r.r12, r.r13, r.r14, r.r15)), r.rsp, memory
         kind = task.operation.kind
         if kind not in ACCESSES and kind is not Kind.START:
             arguments = (r.rdi, r.rsi, r.rdx, r.rcx)[: _ARGUMENTS.get(kind, 0)]
-            return kept, task.operation.address, arguments  # At a call no other register counts.
+            # At a call no other register counts.
+            return kept, task.operation.address, *map(self._of_task, arguments)
         others = r.rax, r.rcx, r.rdx, r.rsi, r.rdi, r.r8, r.r9, r.r10, r.r11, r.eflags
         loaded = self._world.observed.loaded.get(task.name, 0)
         return kept, others, ptrace.vector_registers(task.pid), loaded

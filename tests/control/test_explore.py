@@ -154,6 +154,18 @@ def test_what_the_kernel_keeps_is_part_of_a_state(
     assert states[1] >= states[0]
 
 
+def test_a_childs_number_is_no_part_of_a_state(
+    built: Callable[..., str], explored: Explore
+) -> None:
+    """While their parent waits for two children, there are no more states than pairs of calls that they stand before:
+    start, two waits, two posts, end.
+    """
+    record = explored("--producer", f"{built('family')} apart by-number", "--items", "1", "--start", "any",
+                      code=0)  # fmt: skip
+    assert record["covered"][-1]["complete"]
+    assert record["covered"][-1]["states"] <= 6 * 6
+
+
 def test_the_times_of_a_file_are_no_part_of_a_state(
     built: Callable[..., str], explored: Explore
 ) -> None:
