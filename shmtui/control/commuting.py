@@ -20,13 +20,21 @@ from typing import Final
 
 import msgspec
 
-from shmtui.control.operation import ACCESSES, COND_WAITS, TIMED, WAKES, Kind, Operation, Place
+from shmtui.control.operation import (
+    ACCESSES,
+    COND_WAITS,
+    TIMED,
+    TRIES,
+    WAKES,
+    Kind,
+    Operation,
+    Place,
+)
 
 _WORD: Final = 4
 _OBJECT_BYTES: Final = 16
 """Of a sem_t in use, and of a pthread_mutex_t whoever holds it."""
 _OF_CONDITIONS: Final = COND_WAITS | {Kind.SIGNAL, Kind.BROADCAST}
-_TRIES: Final = TIMED | {Kind.TRY_LOCK, Kind.TIMED_LOCK, Kind.TRY_SET}
 _TAKES: Final = TIMED | WAKES | {Kind.WAIT, Kind.LOCK, Kind.TRY_LOCK, Kind.TIMED_LOCK}
 
 
@@ -136,7 +144,7 @@ class Commuting:
         """
         if operation.kind in _OF_CONDITIONS:
             self._use(object_of(operation, own), task, stores=True)
-        tries = operation.kind in _TRIES
+        tries = operation.kind in TRIES
         if operation.kind in COND_WAITS and released is not None:
             self._release(task, object_of(released, own))
             return

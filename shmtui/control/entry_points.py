@@ -45,7 +45,7 @@ OTHER_MEANS: Final = frozenset(
 STATUS_CALLS: Final = frozenset(
     "stat fstat lstat stat64 fstat64 lstat64 fstatat fstatat64 __xstat __fxstat __lxstat".split()
 )
-"""Calls that tell a file's number and times, which no two executions have in common."""
+"""Calls that tell a file's number and times, which are others in each execution."""
 ERRNO_CALL: Final = "__errno_location"
 """Where the first thread's errno lies, in glibc and musl."""
 _SYMBOL: Final = struct.Struct("<IBBHQQ")

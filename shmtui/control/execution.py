@@ -28,6 +28,7 @@ from shmtui.control.run import ChoicePoint, End, Run, Step
 from shmtui.control.shared_files import SharedBytes
 from shmtui.control.sleepers import Sleepers
 from shmtui.control.task import Task
+from shmtui.control.vain_tries import VainTries
 from shmtui.shm.protocol import Role
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Execution:
         )  # fmt: skip
         self.tasks = []
         self.repetition = Repetition(self)
+        self.vain_tries = VainTries(self)
         self.commuting.begin()
         self.sleepers = Sleepers()
         self.use = ObjectUse(self)
@@ -351,6 +353,10 @@ class Execution:
         """Have a task take its step where nobody else is asked."""
         self.result.choices.append(ChoicePoint((task.name,), task.name, task.name))
         self._take(task)
+
+    def knowledge_of(self, task: Task) -> object:
+        """All that its next steps depend on but for what is shared; None where that is not known."""
+        return self._state.of_task(task)
 
     def role_of(self, task: Task) -> Role:
         """Its own side, or its program's."""

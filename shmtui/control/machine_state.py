@@ -58,7 +58,7 @@ class MachineState:
                 known = self._learned(task)
             opened = descriptors(task.pid) if self._is_first(task) else ()
             self._whole = self._whole and known is not None and opened is not None
-            time = (task.slept, task.asked_time) if task.program.asks_time else ()
+            time = task.clock if task.program.asks_time else ()
             made = world.observed.points(task) if world.role_of(task) is Role.PRODUCER else ()
             kept = signals(task.pid), opened
             at = task.operation.kind, task.operation.site, task.woken
@@ -75,6 +75,12 @@ class MachineState:
         sets = world.files.sets.state() if world.uses_sets else ()
         asleep = world.sleepers.queues
         return hash((tuple(tasks), tuple(memory), items, names, sets, asleep))
+
+    def of_task(self, task: "Task") -> object:
+        """The state of one task; None where that is not known."""
+        opened = descriptors(task.pid) if self._is_first(task) else ()
+        known = self._knowledge(task)
+        return None if known is None or opened is None else (known, signals(task.pid), opened)
 
     def _learned(self, task: "Task") -> object:
         """What it has loaded and done; None of threads, whose accesses to what they have in common are not all steps."""

@@ -97,6 +97,8 @@ class Run(msgspec.Struct):
     roles: dict[str, Role] = msgspec.field(default_factory=dict)
     spinning: set[tuple[str, Place | None]] = msgspec.field(default_factory=set)
     """Who waited for what by loading it over and over."""
+    left_looking: bool = False
+    """Whether somebody was left at that, and might go on otherwise some time."""
     misuses: list[Misuse] = msgspec.field(default_factory=list)
     made_again: list[tuple[str, str, Place]] = msgspec.field(default_factory=list)
     """Who called sem_init(3) on a semaphore after another program had: who, after whom, and where."""

@@ -56,6 +56,8 @@ class SearchOutcome(msgspec.Struct):
     covered: list[Covered] = msgspec.field(default_factory=list)
     seconds: float = 0.0
     spinning: bool = False
+    left_looking: bool = False
+    """Whether somebody who looks again and again was not followed to the end."""
     foreign: bool = False
     given_up: int = 0
     """Executions that were given up after so many steps."""
@@ -132,7 +134,12 @@ class Search:
         items = self.execution.items
         accesses, calls = Frontier(items, fine=True), Frontier(items, fine=False)
         self._every_state(accesses, self._end if fine else self._after_share(_SHARE))
-        if accesses and not fine and not self.outcome.spinning and self._is_cheap(accesses, calls):
+        if (
+            accesses
+            and not fine
+            and not self.outcome.left_looking
+            and self._is_cheap(accesses, calls)
+        ):
             self._every_state(calls, self._after_share(_CALLS_SHARE))
             if calls:
                 self._fewer_items(self._after_share(_CALLS_SHARE))
@@ -276,7 +283,8 @@ class Search:
 
     def _note(self, run: Run) -> None:
         outcome = self.outcome
-        outcome.spinning |= bool(run.spinning) or run.end is End.SPINNING
+        outcome.spinning |= bool(run.spinning)
+        outcome.left_looking |= run.left_looking or run.end is End.SPINNING
         outcome.foreign |= run.foreign
         outcome.given_up += run.end is End.UNFINISHED
         self._hangs.note(run)

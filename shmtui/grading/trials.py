@@ -122,7 +122,7 @@ def searched(programs: Programs, items: int, seconds: float, *, fine: bool = Tru
         )  # fmt: skip
         outcome = result.outcome
         found = [shown(workshop, *each) for each in outcome.found.values()]
-        whole = not (result.others or outcome.foreign or outcome.given_up or outcome.spinning)
+        whole = not (result.others or outcome.foreign or outcome.given_up or outcome.left_looking)
         ring = workshop.execution.ring
         complete = [p.fine for p in outcome.covered if p.complete and p.items == items and whole]
         return Trial(

@@ -427,6 +427,33 @@ def test_attempts_of_system_v(built: Callable[..., str], explored: Explore, word
     assert any("over and over" in note for note in record["notes"])
 
 
+def test_attempts_that_end_some_time(built: Callable[..., str], explored: Explore) -> None:
+    """One that tries for a time only is not said to wait: what it does then is more than one order."""
+    program = built("named")
+    for words, complete in (("timed", True), ("timed limit", False)):
+        record = explored("--items", "1", "--producer", f"{program} p {words}", "--consumer",
+                          f"{program} c {words}")  # fmt: skip
+        assert record["covered"][0]["complete"] == complete
+
+
+@pytest.mark.parametrize(("words", "sleeps"), [("polls", True), ("polls at-once", False)])
+def test_who_sleeps_between_two_attempts(
+    built: Callable[..., str],
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    sleeps: bool,
+) -> None:
+    """Also where it goes on later."""
+    monkeypatch.setenv("EXPLORED", name)
+    program = built("named")
+    done = run_shmtui("grade", "--budget", "8", "--format", "json", "--producer", f"{program} p", "--consumer",
+                      f"{program} c {words}", timeout=6 * PATIENCE)  # fmt: skip
+    checks = {each["check"]: each for each in json.loads(done.stdout)["results"]}
+    assert ("sleeps in between" in checks["no-busy-wait"]["evidence"]) == sleeps
+    assert (checks["no-busy-wait"]["verdict"] == "fail") != sleeps
+
+
 PYTHON: Final = """
 import os, posix_ipc
 name = os.environ["EXPLORED"]
@@ -573,8 +600,8 @@ def test_names_in_a_shared_folder(name: str) -> None:
     try:
         files = SharedFiles(private=False)
         with pytest.raises(ShmtuiError, match="is there already"):
-            files.note_name("shm_open", name.encode())
-        files.note_name("shm_open", other.encode())
+            files.note_name("shm_open", name.encode(), is_musl=False)
+        files.note_name("shm_open", other.encode(), is_musl=False)
         create_segment(other, 64)
         files.close()
         assert not Path(SHM_DIR, other[1:]).exists()
