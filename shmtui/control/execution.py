@@ -26,6 +26,7 @@ from shmtui.control.repetition import Repetition
 from shmtui.control.rest import Beyond, sleep_on
 from shmtui.control.run import ChoicePoint, End, Run, Step
 from shmtui.control.shared_files import SharedBytes
+from shmtui.control.simultaneous import load_races
 from shmtui.control.sleepers import Sleepers
 from shmtui.control.task import Task
 from shmtui.control.vain_tries import VainTries
@@ -203,6 +204,8 @@ class Execution:
             return False
         if self.before_choice is not None:
             self.before_choice(self)
+        if self.fine:
+            self._note_load_races()
         enabled = self._enabled()
         if self._beyond is not None and self._beyond.is_over(self, enabled):
             self._over = True
@@ -245,6 +248,12 @@ class Execution:
         self._taken = before | taken if self._inside is not None else set()
         self._current = chosen
         return True
+
+    def _note_load_races(self) -> None:
+        result = self.result
+        for race in load_races(self.tasks, self.ring, self.commuting, len(result.steps) - 1):
+            if not any((r.load, r.store) == (race.load, race.store) for r in result.load_races):
+                result.load_races.append(race)
 
     def _may_stay_inside(self) -> None:
         """Have others go on before its next wait, where the order of the two waits matters."""

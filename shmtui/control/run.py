@@ -9,6 +9,7 @@ from shmtui.control.happens_before import Race
 from shmtui.control.items import ItemFault
 from shmtui.control.lost_updates import LostUpdate
 from shmtui.control.operation import Operation, Place
+from shmtui.control.simultaneous import LoadRace
 from shmtui.shm.protocol import Role
 
 
@@ -103,6 +104,7 @@ class Run(msgspec.Struct):
     made_again: list[tuple[str, str, Place]] = msgspec.field(default_factory=list)
     """Who called sem_init(3) on a semaphore after another program had: who, after whom, and where."""
     races: list[Race] = msgspec.field(default_factory=list)
+    load_races: list[LoadRace] = msgspec.field(default_factory=list)
     lost_updates: list[LostUpdate] = msgspec.field(default_factory=list)
     faults: list[ItemFault] = msgspec.field(default_factory=list)
     slept_through: tuple[str, Operation, int] | None = None

@@ -80,6 +80,7 @@ def kinds(record: dict[str, Any]) -> set[str]:
         ("forget-full", "lost-permit"),
         ("forget-empty", "lost-permit"),
         ("crash", "crash"),
+        ("again", "race"),
     ],
 )
 def test_a_mistake_is_found(

@@ -113,6 +113,7 @@ MUTANTS: Final = (
     Mutant("threads", "less", "deadlock", consumers=0),
     Mutant("threads", "total", "lost-update", consumers=0),
     Mutant("threads", "if", "spurious-wakeup", consumers=0),
+    Mutant("threads", "looks", "race", consumers=0),
     # A mark for one of two who are to end by it.
     Mutant("marks", "threads", "deadlock", consumers=0),
     Mutant("marks", "", "hang", consumers=2, items=4),

@@ -85,6 +85,8 @@ static void consume(int rounds)
         leave(has("no-post") || (has("forget-empty") && n == 2) ? 0 : has("post-full") ? &r->full : &r->empty);
         if (has("batch"))
             sem_post(&r->empty);
+        if (has("again"))
+            printf("again %d\n", (int)r->data[(n - 1) % SLOTS]);
         sleep(2);
     }
     exit(sum == 4711);
