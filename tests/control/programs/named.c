@@ -18,7 +18,7 @@ static sem_t *semaphore(const char *role, int value)
 /* Waits, or tries again and again; with a limit it gives up after a minute and a half. */
 static void take(sem_t *permits)
 {
-    time_t begin = time(0);
+    time_t begin = has("limit") ? time(0) : 0;
     struct timespec until;
     if (!has("timed") && !has("polls")) {
         sem_wait(permits);
@@ -27,7 +27,8 @@ static void take(sem_t *permits)
     for (;;) {
         if (has("limit") && time(0) - begin > 90)
             exit(0);
-        clock_gettime(CLOCK_REALTIME, &until);
+        if (has("timed"))
+            clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += 2;
         if (!(has("timed") ? sem_timedwait(permits, &until) : sem_trywait(permits)))
             return;
