@@ -61,12 +61,21 @@ class SearchOutcome(msgspec.Struct):
     foreign: bool = False
     given_up: int = 0
     """Executions that were given up after so many steps."""
+    took: set[str] = msgspec.field(default_factory=set)
+    """The tasks that took an item in some execution."""
+    consumers: set[str] = msgspec.field(default_factory=set)
     stopped: bool = False
     """By the user."""
     never_full: tuple[int, int] | None = None
     """Where producers end before the ring can be full: their items in the usual order, and its slots."""
     started_first: list[tuple[tuple[str, ...], Finding]] = msgspec.field(default_factory=list)
     """The commands that go wrong where they start before the others, and what shows it."""
+
+    @property
+    def starved(self) -> tuple[str, ...]:
+        """The consumers that took nothing in any order, where others did and every order was searched."""
+        whole = any(part.complete for part in self.covered) and not self.left_looking
+        return tuple(sorted(self.consumers - self.took)) if whole and self.took else ()
 
     @property
     def shortest(self) -> tuple[Finding, Run] | None:
@@ -286,6 +295,9 @@ class Search:
         outcome.spinning |= bool(run.spinning)
         outcome.left_looking |= run.left_looking or run.end is End.SPINNING
         outcome.foreign |= run.foreign
+        items = self.execution.ring_items
+        outcome.took |= set() if items is None else {run.steps[at].task for _put, at in items.taken}
+        outcome.consumers |= {task for task, role in run.roles.items() if role is Role.CONSUMER}
         outcome.given_up += run.end is End.UNFINISHED
         self._hangs.note(run)
         for finding in judge(run, self.names):

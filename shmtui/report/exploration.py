@@ -104,6 +104,9 @@ def notes(result: "Exploration") -> Iterator[str]:
             "was not seen; have them make more"
         )
         yield text.format(made=made, slots=slots)
+    for task in outcome.starved:
+        text = _("{task} takes no item in any of these orders, though others do")
+        yield text.format(task=task)
     if outcome.given_up:
         yield ngettext(
             "{count} execution was given up after so many steps, and its end not judged",

@@ -368,6 +368,16 @@ def test_a_consumer_that_sets_up_late(built: Callable[..., str], explored: Explo
     assert "in at 16, out at 20" in record["layout"]
 
 
+def test_a_consumer_that_takes_nothing(built: Callable[..., str], explored: Explore) -> None:
+    """In no order, where another does: that is said."""
+    ring = built("ring")
+    record = explored("--items", "1", "--producer", f"{ring} p", "--consumer", f"{ring} c",
+                      "--consumer", f"{ring} c leaves", code=0)  # fmt: skip
+    assert [note for note in record["notes"] if "takes no item" in note] == [
+        "C2 takes no item in any of these orders, though others do"
+    ]
+
+
 def test_programs_that_do_not_repeat_themselves(
     built: Callable[..., str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

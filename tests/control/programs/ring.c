@@ -110,6 +110,8 @@ int main(int count, char **words)
     }
     if (words[1][0] == 'c' && has("begins-anew"))
         r->in = r->out = 0;
+    if (has("leaves"))
+        return 0;
     int rounds = has("three") ? 3 : 1000000;
     if (words[1][0] == 'p')
         produce(rounds);
