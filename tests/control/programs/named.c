@@ -27,9 +27,10 @@ static void take(sem_t *permits)
     for (;;) {
         if (has("limit") && time(0) - begin > 90)
             exit(0);
-        if (has("timed"))
+        if (has("timed")) {
             clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += 2;
+            until.tv_sec += 2;
+        }
         if (!(has("timed") ? sem_timedwait(permits, &until) : sem_trywait(permits)))
             return;
         if (errno != (has("timed") ? ETIMEDOUT : EAGAIN))
