@@ -212,12 +212,14 @@ class Search:
         return now + share * (self._end - now)
 
     def _fewer_items(self, end: float) -> None:
-        """All orders of one item of each producer, of two and so on, for as long as there is time for all."""
+        """All orders of one item of each producer, of two and so on, for as long as there is time for all: at loads and
+        stores, where one order stands for many, so that there are fewer of them.
+        """
         execution, most = self.execution, self.execution.items
         try:
             for items in range(1, most):
                 execution.items = items
-                frontier = Frontier(items, fine=False)
+                frontier = Frontier(items, fine=not execution.all_orders)
                 self._every_state(frontier, end)
                 if frontier:
                     break
