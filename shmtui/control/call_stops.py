@@ -14,6 +14,7 @@ from shmtui.control.entry_points import (
     SET_CALLS,
     SLEEPING_CALLS,
     STARTING_CALLS,
+    STATUS_CALLS,
 )
 from shmtui.control.operation import Kind, Operation
 from shmtui.control.semaphore_sets import MAKING_CALLS
@@ -69,7 +70,9 @@ def _step(task: "Task", function: str, site: int) -> Operation | None:
             return None
         place = calls.initialised(task, function)
         return Operation(Kind(function), site, place, registers.rdi)
-    if function in BUFFER_CALLS | MAKING_CALLS.keys() | PROCESS_CALLS | {"mmap", "shmat"}:
+    if function in BUFFER_CALLS | MAKING_CALLS.keys() | PROCESS_CALLS:
+        return None
+    if function in STATUS_CALLS | {"mmap", "shmat"}:
         return None
     place = task.place(registers.rdi)
     first = task.space.read(registers.rdi, 4)
@@ -96,7 +99,9 @@ def _let_go_on(task: "Task", function: str, site: int) -> None:
         calls.note_start(task, function)
     elif function in {"mmap", "shmat"}:
         if task.world.fine and (function == "shmat" or task.registers.rcx & _MAP_SHARED):
-            task.break_at(site, is_mapping=True)
+            task.break_at(site, task.guard_mapping)
+    elif function in STATUS_CALLS:
+        calls.forget_times(task, function, site)
     elif function in BUFFER_CALLS:
         kind = Kind.LOAD if function in LOADING_CALLS else Kind.STORE
         guarded = [

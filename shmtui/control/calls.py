@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from shmtui.control import ptrace
 from shmtui.control.entry_points import NAMING_CALLS
-from shmtui.control.operation import COND_WAITS, STARTING, WAKES, Kind, Operation, Place
+from shmtui.control.operation import COND_WAITS, STARTING, TIMED, WAKES, Kind, Operation, Place
 from shmtui.control.process_ids import real_pid, told_parent, told_pid
 from shmtui.control.program import THREAD_ID
 from shmtui.control.semaphore_sets import SetOperation, blocking, decode_operations, operations_at
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
 _FIRST_SECOND: Final = 1_700_000_000
 _BILLION: Final = 10**9
-_TICK: Final = 1_000_000
-"""Nanoseconds that pass from one question for the time to the next."""
 _MOST_SLEEP: Final = 10**18
 _MOST_VALUE: Final = 0x7FFFFFFF
 _SETTING: Final = (16, 17)
 """SETVAL and SETALL of <sys/sem.h>."""
+_NUMBER_IN_STATUS: Final = 8
+"""Where ``struct stat`` of x86-64 has the inode's number."""
+_TIMES_IN_STATUS: Final = (72, 48)
+"""Where its times begin, and their bytes."""
 _RECURSIVE: Final = 1
 """PTHREAD_MUTEX_RECURSIVE, of glibc's two bits of the kind."""
 _LOCK_BITS: Final = 0x3FFFFFFF
@@ -45,6 +47,8 @@ def carry_out(task: "Task", operation: Operation) -> Operation | None:
     ):
         task.set_words(operation.address, value - 1)
         task.leave(0)
+    elif kind in TIMED and task.errno_address:
+        _fail(task, operation)
     elif kind is Kind.POST and (value := space.word(operation.address)) < _MOST_VALUE:
         task.set_words(operation.address, value + 1)
         task.leave(0)
@@ -65,6 +69,19 @@ def carry_out(task: "Task", operation: Operation) -> Operation | None:
         task.lift_guard(operation.site)
         task.over()
     return None
+
+
+def _fail(task: "Task", operation: Operation) -> None:
+    """Let an attempt to have a semaphore be in vain, as sem_wait(3) has it. musl, which would sleep, marks the semaphore as
+    waited for.
+    """
+    number, registers = errno.EAGAIN, task.registers
+    if operation.kind is not Kind.TRY_WAIT:
+        limit = registers.rsi if operation.kind is Kind.TIMED_WAIT else registers.rdx
+        _seconds, rest = struct.unpack("<qq", task.space.read(limit, 16).ljust(16, b"\xff"))
+        number = errno.ETIMEDOUT if 0 <= rest < _BILLION else errno.EINVAL
+    task.set_words(task.errno_address, number)
+    task.leave(2**64 - 1)
 
 
 def _expire(task: "Task", operation: Operation) -> None:
@@ -212,9 +229,35 @@ def note_start(task: "Task", function: str) -> None:
         task.world.use.initialised(place, task, shared=shared)
     elif function in NAMING_CALLS:
         name = task.space.read(registers.rdi, 256).split(b"\0")[0]
-        task.world.files.note_name(function, name)
+        task.world.files.note_name(function, name, is_musl=task.program.is_musl)
+        task.opens_semaphore = function == "sem_open"
         site = int.from_bytes(task.space.read(registers.rsp, 8), "little")
-        task.break_at(site, call=f"{function}({os.fsdecode(name)})")
+        call = f"{function}({os.fsdecode(name)})"
+
+        def opened() -> None:
+            task.opens_semaphore = False
+            task.note_failure(call)
+
+        task.break_at(site, opened)
+
+
+def forget_times(task: "Task", function: str, site: int) -> None:
+    """Have a file's times be 0 in what stat(2) tells, and the number of one in /dev/shm be its name's: else no two
+    executions were alike.
+    """
+    registers = task.registers
+    third = function.startswith(("fstatat", "__"))
+    status = registers.rdx if third else registers.rsi
+
+    def forget() -> None:
+        device, number = struct.unpack("<QQ", task.space.read(status, 16).ljust(16, b"\0"))
+        if task.registers.rax & 0xFFFFFFFF:
+            return  # It failed, and told nothing.
+        told = task.world.files.told_number(device, number)
+        task.space.write(status + _NUMBER_IN_STATUS, struct.pack("<Q", told))
+        task.space.write(status + _TIMES_IN_STATUS[0], bytes(_TIMES_IN_STATUS[1]))
+
+    task.break_at(site, forget)
 
 
 def tell_process(task: "Task", function: str) -> None:
@@ -250,8 +293,7 @@ def nanoseconds(task: "Task", function: str) -> int:
 
 def tell_time(task: "Task", function: str) -> None:
     """Answer for a clock: it began at one moment, and passes by sleep alone."""
-    task.asked_time += 1
-    seconds, rest = divmod(task.slept + task.asked_time * _TICK, _BILLION)
+    seconds, rest = divmod(task.now(), _BILLION)
     seconds += _FIRST_SECOND
     registers = task.registers
     if function == "time":

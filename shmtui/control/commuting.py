@@ -20,13 +20,21 @@ from typing import Final
 
 import msgspec
 
-from shmtui.control.operation import ACCESSES, COND_WAITS, TIMED, WAKES, Kind, Operation, Place
+from shmtui.control.operation import (
+    ACCESSES,
+    COND_WAITS,
+    TIMED,
+    TRIES,
+    WAKES,
+    Kind,
+    Operation,
+    Place,
+)
 
 _WORD: Final = 4
 _OBJECT_BYTES: Final = 16
 """Of a sem_t in use, and of a pthread_mutex_t whoever holds it."""
 _OF_CONDITIONS: Final = COND_WAITS | {Kind.SIGNAL, Kind.BROADCAST}
-_TRIES: Final = TIMED | {Kind.TRY_LOCK, Kind.TIMED_LOCK, Kind.TRY_SET}
 _TAKES: Final = TIMED | WAKES | {Kind.WAIT, Kind.LOCK, Kind.TRY_LOCK, Kind.TIMED_LOCK}
 
 
@@ -37,6 +45,11 @@ class _Word(msgspec.Struct):
     stored: bool = False
     locks: frozenset[Place] | None = None
     """Those that were held at each access."""
+    storers: set[str] = msgspec.field(default_factory=set)
+    store_locks: frozenset[Place] | None = None
+    """Those that were held at each store."""
+    atomic: bool = False
+    """Whether an instruction that locks it has stored it."""
 
     @property
     def is_private(self) -> bool:
@@ -120,6 +133,13 @@ class Commuting:
         word = self._words.get(Place(place.segment, place.offset - place.offset % _WORD))
         return word is None or word.is_private
 
+    def locks_out(self, task: str, place: Place) -> bool:
+        """Whether several store a word, all under one lock that ``task`` does not hold."""
+        word = self._words.get(place)
+        if word is None or word.atomic or len(word.storers) < 2 or not word.store_locks:
+            return False
+        return word.store_locks.isdisjoint(self._held.get(task, ()))
+
     def _would_be_private(self, word: _Word, task: str, operation: Operation) -> bool:
         alone = word.tasks <= {task}
         unstored = not word.stored and operation.kind is Kind.LOAD
@@ -136,7 +156,7 @@ class Commuting:
         """
         if operation.kind in _OF_CONDITIONS:
             self._use(object_of(operation, own), task, stores=True)
-        tries = operation.kind in _TRIES
+        tries = operation.kind in TRIES
         if operation.kind in COND_WAITS and released is not None:
             self._release(task, object_of(released, own))
             return
@@ -182,6 +202,8 @@ class Commuting:
         for word in self._words.values():
             if word.locks and place in word.locks:
                 self._change(word, word.locks - {place})
+            if word.store_locks:
+                word.store_locks -= {place}
 
     def _change(self, word: _Word, locks: frozenset[Place]) -> None:
         before = word.is_private
@@ -198,13 +220,16 @@ class Commuting:
                 if lock in self._objects:
                     self._look_at(lock)
                     self._no_lock(lock)
-            self._use(place, task, stores=operation.kind is not Kind.LOAD)
+            self._use(place, task, stores=operation.kind is not Kind.LOAD, atomic=operation.atomic)
 
-    def _use(self, place: Place, task: str, *, stores: bool) -> None:
+    def _use(self, place: Place, task: str, *, stores: bool, atomic: bool = False) -> None:
         held, word = frozenset(self._held.get(task, ())), self._words.setdefault(place, _Word())
         before = word.is_private
         word.tasks.add(task)
-        word.stored = word.stored or stores
+        word.stored, word.atomic = word.stored or stores, word.atomic or atomic
+        if stores:
+            word.storers.add(task)
+            word.store_locks = held if word.store_locks is None else word.store_locks & held
         word.locks = held if word.locks is None else word.locks & held
         self.broken += before and not word.is_private
 

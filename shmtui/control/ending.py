@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 from shmtui.control.commuting import object_of
 from shmtui.control.items import Fault, ItemFault, Items
 from shmtui.control.observation import own_name
-from shmtui.control.operation import COND_WAITS, Kind, Operation, Place
+from shmtui.control.operation import COND_WAITS, TIMED, TRIES, Kind, Operation, Place
 from shmtui.control.readiness import is_ready
-from shmtui.control.run import End
+from shmtui.control.run import End, Step
 from shmtui.shm.protocol import Role
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN_SLOTS: Final = 16
 _TWICE: Final = 2
-_LOOKS = frozenset({Kind.LOAD, Kind.SPIN, Kind.TRY_WAIT, Kind.TRY_LOCK, Kind.TRY_SET})
+_LOOKS = frozenset({Kind.LOAD, Kind.SPIN})
 
 
 class Ending:
@@ -31,13 +31,18 @@ class Ending:
     @property
     def end(self) -> End:
         """How it ended."""
-        if any(task.operation.kind in _LOOKS for task in self.live):
+        if any(self._looks_on(task) for task in self.live):
             return End.SPINNING
         if self.waits_in_vain:
             return End.STUCK
         if any(is_ready(task) for task in self.parked) or self._may_rest():
             return End.FINISHED
         return End.STUCK
+
+    def _looks_on(self, task: "Task") -> bool:
+        """Whether it looks at the same again and again: not who tries in vain, for ever, to have what it waits for."""
+        kind = task.operation.kind
+        return kind in _LOOKS or (kind in TRIES and self._world.result.left_looking)
 
     @property
     def is_awaited(self) -> bool:
@@ -89,6 +94,7 @@ class Ending:
             step.task
             for step in world.result.steps
             if (step.operation.kind, step.operation.site) == (operation.kind, operation.site)
+            and not _failed(step)
         )
         if max(Counter(takers).values(), default=0) < _TWICE or self._has_ended_twin(task):
             return False
@@ -105,12 +111,12 @@ class Ending:
         return any(
             wanted & _wanted(twins[step.task], step.operation)
             for step in self._world.result.steps
-            if step.task in twins
+            if step.task in twins and not _failed(step)
         )
 
     def _gave_all(self, task: "Task", wanted: set[Place]) -> bool:
         """Whether it posted these as often as it went through waits for what others post."""
-        steps = (step for step in self._world.result.steps if step.task == task.name)
+        steps = (s for s in self._world.result.steps if s.task == task.name and not _failed(s))
         done = Counter(each for step in steps for each in _objects(task, step.operation))
         posted = {place for kind, place in done if kind is Kind.POST}
         waits = sum(
@@ -132,7 +138,10 @@ class Ending:
         for task in self.live:
             if task.operation.kind is Kind.JOIN:
                 continue
-            if task.operation.kind is not Kind.WAIT or self._world.role_of(task) is Role.PRODUCER:
+            if (
+                task.operation.kind not in TIMED | {Kind.WAIT}
+                or self._world.role_of(task) is Role.PRODUCER
+            ):
                 return []
         result = self._world.result
         last = len(result.steps) - 1
@@ -143,10 +152,18 @@ class Ending:
         ]
 
 
+def _failed(step: Step) -> bool:
+    """Whether it tried to have a semaphore that was 0."""
+    return step.operation.kind in TIMED and not step.value
+
+
 def _objects(task: "Task", operation: Operation) -> list[tuple[Kind, Place]]:
     """What it waits for or posts, one by one; without semaphores that are to be 0, of which it takes nothing."""
     zeros = {place for place, change in operation.changes if not change}
-    found = [(each.kind, object_of(each, own_name(task))) for each in operation.each()]
+    found = [
+        (Kind.WAIT if each.kind in TIMED else each.kind, object_of(each, own_name(task)))
+        for each in operation.each()
+    ]
     return [each for each in found if each[1] not in zeros]
 
 

@@ -42,6 +42,10 @@ OTHER_MEANS: Final = frozenset(
     "pthread_spin_lock".split()
 )
 """Calls by which programs may wait for each other, and which are no steps."""
+STATUS_CALLS: Final = frozenset(
+    "stat fstat lstat stat64 fstat64 lstat64 fstatat fstatat64 __xstat __fxstat __lxstat".split()
+)
+"""Calls that tell a file's number and times, which are others in each execution."""
 ERRNO_CALL: Final = "__errno_location"
 """Where the first thread's errno lies, in glibc and musl."""
 _SYMBOL: Final = struct.Struct("<IBBHQQ")
@@ -49,7 +53,7 @@ _SYMBOL: Final = struct.Struct("<IBBHQQ")
 _FUNCTION: Final = 2
 WANTED: Final = (
     SEMAPHORE_CALLS | LOCK_CALLS | SLEEPING_CALLS | CONTACT_CALLS | JOINING_CALLS | BUFFER_CALLS
-    | STARTING_CALLS | SYSTEM_V_CALLS | PROCESS_CALLS | {"mmap", "shmat", "malloc", ERRNO_CALL}
+    | STARTING_CALLS | SYSTEM_V_CALLS | PROCESS_CALLS | STATUS_CALLS | {"mmap", "shmat", "malloc", ERRNO_CALL}
 )  # fmt: skip
 
 

@@ -26,8 +26,10 @@ from shmtui.control.repetition import Repetition
 from shmtui.control.rest import Beyond, sleep_on
 from shmtui.control.run import ChoicePoint, End, Run, Step
 from shmtui.control.shared_files import SharedBytes
+from shmtui.control.simultaneous import load_races
 from shmtui.control.sleepers import Sleepers
 from shmtui.control.task import Task
+from shmtui.control.vain_tries import VainTries
 from shmtui.shm.protocol import Role
 
 if TYPE_CHECKING:
@@ -76,7 +78,9 @@ class Execution:
         self.sides: dict[str, Role] = {}
         """Of the threads and children of a program that does both, which of them do what."""
         self.callers: frozenset[str] = frozenset()
-        """The programs that meet others by calls: what they do before the first is their set-up."""
+        """The programs that meet others by calls: what they do before the first is their set-up, which is done in turn."""
+        self.set_up_in_turn = False
+        """Whether the last program, too, is set up before another goes on."""
         self.starts_vary = False
         """Whether a start is a step as any other, and each call that makes ready what is shared."""
         self.uses_sets = any(uses_system_v(program.executable) for program, _role in programs)
@@ -100,6 +104,7 @@ class Execution:
         )  # fmt: skip
         self.tasks = []
         self.repetition = Repetition(self)
+        self.vain_tries = VainTries(self)
         self.commuting.begin()
         self.sleepers = Sleepers()
         self.use = ObjectUse(self)
@@ -175,10 +180,20 @@ class Execution:
             while (
                 self.fine
                 and program.name in self.callers
+                and not self._starts_late(program)
                 and task.operation.kind in ACCESSES
                 and is_ready(task)
             ):
                 self._take(task)  # What it sets up before its first call: nobody else is there yet.
+
+    def _starts_late(self, program: HeldProgram) -> bool:
+        """Whether it is started once all others are set up, and sets up while they go on. Not where another is
+        started by the same command: what it makes ready may be its own only where it is the first.
+        """
+        others = [other for other, _role in self.programs[:-1]]
+        is_last = bool(others) and program is self.programs[-1][0]
+        alone = is_last and all(other.command != program.command for other in others)
+        return alone and not self.set_up_in_turn
 
     def advance(self) -> bool:
         """Take the next step; False where the execution has ended, and all stand where they stood.
@@ -189,6 +204,8 @@ class Execution:
             return False
         if self.before_choice is not None:
             self.before_choice(self)
+        if self.fine:
+            self._note_load_races()
         enabled = self._enabled()
         if self._beyond is not None and self._beyond.is_over(self, enabled):
             self._over = True
@@ -231,6 +248,12 @@ class Execution:
         self._taken = before | taken if self._inside is not None else set()
         self._current = chosen
         return True
+
+    def _note_load_races(self) -> None:
+        result = self.result
+        for race in load_races(self.tasks, self.ring, self.commuting, len(result.steps) - 1):
+            if not any((r.load, r.store) == (race.load, race.store) for r in result.load_races):
+                result.load_races.append(race)
 
     def _may_stay_inside(self) -> None:
         """Have others go on before its next wait, where the order of the two waits matters."""
@@ -339,6 +362,10 @@ class Execution:
         """Have a task take its step where nobody else is asked."""
         self.result.choices.append(ChoicePoint((task.name,), task.name, task.name))
         self._take(task)
+
+    def knowledge_of(self, task: Task) -> object:
+        """All that its next steps depend on but for what is shared; None where that is not known."""
+        return self._state.of_task(task)
 
     def role_of(self, task: Task) -> Role:
         """Its own side, or its program's."""

@@ -75,7 +75,7 @@ class Frontier:
             self._push(departures, (*order, default), state, at_once=True)
         self.covered.orders += 1
         self.covered.states = len(self.seen)
-        self._cut = self._cut or run.end is End.UNFINISHED or bool(run.spinning)
+        self._cut = self._cut or run.end is End.UNFINISHED or run.left_looking
         while self._waiting and self._is_done(*self._waiting[0]):
             heapq.heappop(self._waiting)
         self.covered.complete = not self._waiting and not self._cut

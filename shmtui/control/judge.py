@@ -51,7 +51,13 @@ def judge(run: "Run", names: "Names") -> tuple[Finding, ...]:
         claim = text.format(who=waiting_words(run, names))
         found.append(Finding("deadlock", claim, len(run.steps) - 1))
     found += _looks_once(run, names)
-    return (*found, *_slept_through(run, names), *_updates(run, names), *_races(run, names))
+    return (
+        *found,
+        *_slept_through(run, names),
+        *_updates(run, names),
+        *_races(run, names),
+        *_load_races(run, names),
+    )
 
 
 def waiting_words(run: "Run", names: "Names") -> str:
@@ -269,6 +275,22 @@ def _lets_go_first(kinds: "Iterator[Kind]") -> bool:
         if not depth or kind is Kind.POST:
             return True
     return False
+
+
+def _load_races(run: "Run", names: "Names") -> list[Finding]:
+    text = _("{loader} loads {name} while {storer} stores it, and nothing keeps them apart")
+    return [
+        Finding(
+            "race",
+            text.format(
+                loader=_where(run, names, race.loader, race.load),
+                storer=_where(run, names, race.storer, race.store),
+                name=names.place(race.place),
+            ),
+            max(race.step, 0),
+        )
+        for race in run.load_races
+    ]
 
 
 def _races(run: "Run", names: "Names") -> list[Finding]:

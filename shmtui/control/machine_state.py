@@ -4,6 +4,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from shmtui.control import ptrace
+from shmtui.control.kernel_state import descriptors, signals
 from shmtui.control.loaded_code import is_loader
 from shmtui.control.operation import ACCESSES, COND_WAITS, STARTING, Kind
 from shmtui.shm.protocol import Role
@@ -38,8 +39,8 @@ class MachineState:
         self._number = 0
 
     def now(self) -> int:
-        """The state: what each task's process alone can write, its registers as far as they count, and what is
-        shared. A task's number stands there as its name.
+        """The state: what each task's process alone can write, its registers as far as they count, what the kernel
+        keeps of it, and what is shared. A task's number stands there as its name.
 
         At loads and stores a process of one thread whose memory is too large to be read is known by all that it has
         loaded so far.
@@ -55,10 +56,13 @@ class MachineState:
             known = self._knowledge(task)
             if known is None and world.fine:
                 known = self._learned(task)
-            self._whole = self._whole and known is not None
-            time = (task.slept, task.asked_time) if task.program.asks_time else ()
+            opened = descriptors(task.pid) if self._is_first(task) else ()
+            self._whole = self._whole and known is not None and opened is not None
+            time = task.clock if task.program.asks_time else ()
             made = world.observed.points(task) if world.role_of(task) is Role.PRODUCER else ()
-            tasks.append((task.operation.kind, task.operation.site, task.woken, time, made, known))
+            kept = signals(task.pid), opened
+            at = task.operation.kind, task.operation.site, task.woken
+            tasks.append((*at, time, made, known, kept))
         segments = sorted(world.memory.segments().items())
         self._whole = self._whole and sum(size for _name, size in segments) <= _MOST_SHARED
         if not self._whole:
@@ -71,6 +75,12 @@ class MachineState:
         sets = world.files.sets.state() if world.uses_sets else ()
         asleep = world.sleepers.queues
         return hash((tuple(tasks), tuple(memory), items, names, sets, asleep))
+
+    def of_task(self, task: "Task") -> object:
+        """The state of one task; None where that is not known."""
+        opened = descriptors(task.pid) if self._is_first(task) else ()
+        known = self._knowledge(task)
+        return None if known is None or opened is None else (known, signals(task.pid), opened)
 
     def _learned(self, task: "Task") -> object:
         """What it has loaded and done; None of threads, whose accesses to what they have in common are not all steps."""
@@ -88,6 +98,11 @@ class MachineState:
             raw = raw.replace(file, bytes(len(file)))
         return raw
 
+    def _of_task(self, register: int) -> object:
+        """A register, or the number of the task whose PID it has: that is another one in each execution."""
+        tasks = self._world.tasks
+        return next((f"T{n}" for n, task in enumerate(tasks) if task.pid == register), register)
+
     def _knowledge(self, task: "Task") -> object:
         """Its memory and registers; None where the memory is too large."""
         r = task.registers
@@ -96,21 +111,26 @@ class MachineState:
         if any(size > most for _begin, size in ranges):
             return None
         memory = hash(self._named(b"".join(task.space.read(*each) for each in ranges)))
-        kept = r.rbx, r.rbp, r.r12, r.r13, r.r14, r.r15, r.rsp, memory
+        kept = *map(self._of_task, (r.rbx, r.rbp, r.r12, r.r13, r.r14, r.r15)), r.rsp, memory
         kind = task.operation.kind
         if kind not in ACCESSES and kind is not Kind.START:
             arguments = (r.rdi, r.rsi, r.rdx, r.rcx)[: _ARGUMENTS.get(kind, 0)]
-            return kept, task.operation.address, arguments  # At a call no other register counts.
+            # At a call no other register counts.
+            return kept, task.operation.address, *map(self._of_task, arguments)
         others = r.rax, r.rcx, r.rdx, r.rsi, r.rdi, r.r8, r.r9, r.r10, r.r11, r.eflags
         loaded = self._world.observed.loaded.get(task.name, 0)
         return kept, others, ptrace.vector_registers(task.pid), loaded
+
+    def _is_first(self, task: "Task") -> bool:
+        """Whether it is the first of its process's living threads."""
+        return task is next(each for each in task.space.tasks if each.ended is None)
 
     def _memory(self, task: "Task", sp: int) -> list[tuple[int, int]]:
         """Begin and size of its stack in use; and of the memory that its process alone has, for the first of its
         living threads. Shared memory that is met for the first time is noted.
         """
         found, below = [], 0
-        first = next(each for each in task.space.tasks if each.ended is None)
+        is_first = self._is_first(task)
         for line in task.space.lines():
             begin, end, guard = line.start, line.end, below
             below = end if line.rights.startswith(b"---p") else 0
@@ -122,7 +142,7 @@ class MachineState:
             is_stack = line.path == b"[stack]" or (len(others) < 2 and guard == begin)
             if is_stack and begin <= sp < end:
                 begin = sp
-            elif line.path == b"[stack]" or task is not first:
+            elif line.path == b"[stack]" or not is_first:
                 continue  # Of another thread, which reads its own.
             elif is_stack and others:
                 if others[0].ended is None:

@@ -53,6 +53,8 @@ class ExecutionObserver:
         failed = (kind in TIMED and not before) or (kind in _TRIED_LOCKS and bool(before))
         failed |= kind is Kind.TRY_SET and task.gave_up
         world.repetition.note(name, operation, failed=failed)
+        world.vain_tries.note(name, operation, failed=failed)
+        task.note_progress(in_vain=failed or kind in {Kind.SLEEP, Kind.LOAD})
         if kind in ACCESSES:
             self._access(task, operation, before, after)
         elif kind is Kind.JOIN:

@@ -59,6 +59,10 @@ WAKES: Final = frozenset({Kind.WAKE, Kind.WAKE_IN_TIME, Kind.WAKE_UNSIGNALLED})
 """The end of such a wait, with its mutex taken again."""
 TIMED: Final = frozenset({Kind.TRY_WAIT, Kind.TIMED_WAIT, Kind.CLOCK_WAIT})
 """Waits that are given up where the semaphore is 0."""
+TRIES: Final = TIMED | {Kind.TRY_LOCK, Kind.TIMED_LOCK, Kind.TRY_SET}
+"""The same of all that is waited for."""
+AT_ONCE: Final = frozenset({Kind.TRY_WAIT, Kind.TRY_LOCK, Kind.TRY_SET})
+"""Those of them that are given up without waiting."""
 
 
 class Place(msgspec.Struct, frozen=True):

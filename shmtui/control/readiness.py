@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from shmtui.control.calls import may_change_set, may_join, may_lock
-from shmtui.control.operation import Kind
+from shmtui.control.operation import TIMED, TRIES, Kind
 
 if TYPE_CHECKING:
     from shmtui.control.task import Task
@@ -32,9 +32,19 @@ def is_ready(task: "Task") -> bool:
             return may_change_set(task)
         case Kind.SPIN:
             return not task.world.repetition.spins_on(task)
-        case Kind.LOAD | Kind.TRY_WAIT | Kind.TRY_LOCK | Kind.TRY_SET:
+        case Kind.LOAD:
             return not task.world.repetition.is_idle(task)
+        case kind if kind in TRIES:
+            return would_succeed(task) or not task.world.vain_tries.waits(task)
     return True
+
+
+def would_succeed(task: "Task") -> bool:
+    """Whether its attempt would get what it is for."""
+    operation = task.operation
+    if operation.kind in TIMED:
+        return task.word(operation.address) > 0
+    return may_change_set(task) if operation.kind is Kind.TRY_SET else may_lock(task, operation)
 
 
 def may_wake(task: "Task") -> bool:

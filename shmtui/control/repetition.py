@@ -70,6 +70,7 @@ class Repetition:
         if times < _SPINS or before != self._shared():
             return False
         self._world.result.spinning.add((task.name, None))
+        self._world.result.left_looking = True
         return True
 
     def _is_as_before(self, task: "Task", times: int) -> bool:
@@ -88,9 +89,15 @@ class Repetition:
         look = looks.get((operation.site, operation.place))
         if look is None or look.times < _TIMES or operation.place is None:
             return False
-        if any(self._value(each.operation) != each.value for each in looks.values()):
+        if not self.sees_the_same(task):
             return False
         if look.times < _MANY_TIMES and not self._is_as_before(task, look.times):
             return False
         self._world.result.spinning.add((task.name, operation.place))
+        self._world.result.left_looking = True
         return True
+
+    def sees_the_same(self, task: "Task") -> bool:
+        """Whether nothing that it has looked at has changed since."""
+        looks = self._looks.get(task.name, {})
+        return all(self._value(each.operation) == each.value for each in looks.values())

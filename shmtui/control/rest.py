@@ -41,6 +41,7 @@ class _Mark:
         del result.steps[steps:], result.choices[self._choices :]
         result.faults[:] = [each for each in result.faults if each.step < steps]
         result.races[:] = [each for each in result.races if each.second_step < steps]
+        result.load_races[:] = [each for each in result.load_races if each.step < steps]
         updates = result.lost_updates
         updates[:] = [each for each in updates if each.step < steps]
         result.misuses[:] = [each for each in result.misuses if each.step < steps]

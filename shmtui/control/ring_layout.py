@@ -224,10 +224,11 @@ def settle(workshop: "Workshop", finder: RingFinder, usual: Run) -> FoundRing | 
     else:
         return None
     fine, execution.fine = execution.fine, True
+    execution.set_up_in_turn = True  # Who sets both indices to 0 is on neither side by that.
     try:
         run = execution.run()
     finally:
-        execution.fine = fine
+        execution.fine, execution.set_up_in_turn = fine, False
     execution.sides = sides_of(run, ring)
     for each in (run, usual):
         each.roles |= execution.sides

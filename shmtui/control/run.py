@@ -9,6 +9,7 @@ from shmtui.control.happens_before import Race
 from shmtui.control.items import ItemFault
 from shmtui.control.lost_updates import LostUpdate
 from shmtui.control.operation import Operation, Place
+from shmtui.control.simultaneous import LoadRace
 from shmtui.shm.protocol import Role
 
 
@@ -97,10 +98,13 @@ class Run(msgspec.Struct):
     roles: dict[str, Role] = msgspec.field(default_factory=dict)
     spinning: set[tuple[str, Place | None]] = msgspec.field(default_factory=set)
     """Who waited for what by loading it over and over."""
+    left_looking: bool = False
+    """Whether somebody was left at that, and might go on otherwise some time."""
     misuses: list[Misuse] = msgspec.field(default_factory=list)
     made_again: list[tuple[str, str, Place]] = msgspec.field(default_factory=list)
     """Who called sem_init(3) on a semaphore after another program had: who, after whom, and where."""
     races: list[Race] = msgspec.field(default_factory=list)
+    load_races: list[LoadRace] = msgspec.field(default_factory=list)
     lost_updates: list[LostUpdate] = msgspec.field(default_factory=list)
     faults: list[ItemFault] = msgspec.field(default_factory=list)
     slept_through: tuple[str, Operation, int] | None = None

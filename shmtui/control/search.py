@@ -56,15 +56,26 @@ class SearchOutcome(msgspec.Struct):
     covered: list[Covered] = msgspec.field(default_factory=list)
     seconds: float = 0.0
     spinning: bool = False
+    left_looking: bool = False
+    """Whether somebody who looks again and again was not followed to the end."""
     foreign: bool = False
     given_up: int = 0
     """Executions that were given up after so many steps."""
+    took: set[str] = msgspec.field(default_factory=set)
+    """The tasks that took an item in some execution."""
+    consumers: set[str] = msgspec.field(default_factory=set)
     stopped: bool = False
     """By the user."""
     never_full: tuple[int, int] | None = None
     """Where producers end before the ring can be full: their items in the usual order, and its slots."""
     started_first: list[tuple[tuple[str, ...], Finding]] = msgspec.field(default_factory=list)
     """The commands that go wrong where they start before the others, and what shows it."""
+
+    @property
+    def starved(self) -> tuple[str, ...]:
+        """The consumers that took nothing in any order, where others did and every order was searched."""
+        whole = any(part.complete for part in self.covered) and not self.left_looking
+        return tuple(sorted(self.consumers - self.took)) if whole and self.took else ()
 
     @property
     def shortest(self) -> tuple[Finding, Run] | None:
@@ -132,7 +143,12 @@ class Search:
         items = self.execution.items
         accesses, calls = Frontier(items, fine=True), Frontier(items, fine=False)
         self._every_state(accesses, self._end if fine else self._after_share(_SHARE))
-        if accesses and not fine and not self.outcome.spinning and self._is_cheap(accesses, calls):
+        if (
+            accesses
+            and not fine
+            and not self.outcome.left_looking
+            and self._is_cheap(accesses, calls)
+        ):
             self._every_state(calls, self._after_share(_CALLS_SHARE))
             if calls:
                 self._fewer_items(self._after_share(_CALLS_SHARE))
@@ -196,12 +212,14 @@ class Search:
         return now + share * (self._end - now)
 
     def _fewer_items(self, end: float) -> None:
-        """All orders of one item of each producer, of two and so on, for as long as there is time for all."""
+        """All orders of one item of each producer, of two and so on, for as long as there is time for all: at loads and
+        stores, where one order stands for many, so that there are fewer of them.
+        """
         execution, most = self.execution, self.execution.items
         try:
             for items in range(1, most):
                 execution.items = items
-                frontier = Frontier(items, fine=False)
+                frontier = Frontier(items, fine=not execution.all_orders)
                 self._every_state(frontier, end)
                 if frontier:
                     break
@@ -276,8 +294,12 @@ class Search:
 
     def _note(self, run: Run) -> None:
         outcome = self.outcome
-        outcome.spinning |= bool(run.spinning) or run.end is End.SPINNING
+        outcome.spinning |= bool(run.spinning)
+        outcome.left_looking |= run.left_looking or run.end is End.SPINNING
         outcome.foreign |= run.foreign
+        items = self.execution.ring_items
+        outcome.took |= set() if items is None else {run.steps[at].task for _put, at in items.taken}
+        outcome.consumers |= {task for task, role in run.roles.items() if role is Role.CONSUMER}
         outcome.given_up += run.end is End.UNFINISHED
         self._hangs.note(run)
         for finding in judge(run, self.names):

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from shmtui.i18n import _
 from shmtui.procfs.sysvipc import SysvSet, sysv_queues, sysv_segments, sysv_sets
 from shmtui.shm.libc import system_call
 from shmtui.shm.system_v import SystemVKind, remove_system_v
@@ -119,6 +120,18 @@ class SemaphoreSets:
     def state(self) -> tuple[object, ...]:
         """All sets with their values."""
         return tuple((each.key, tuple(self.values(each.number))) for each in sysv_sets())
+
+    def left(self) -> tuple[str, ...]:
+        """The objects that are there, in words."""
+        segments = [each for each in sysv_segments() if not each.removed]
+        kinds = (
+            (_("System V segment {key} (ipcs -m)"), segments),
+            (_("System V set {key} (ipcs -s)"), sysv_sets()),
+            (_("System V queue {key} (ipcs -q)"), sysv_queues()),
+        )
+        return tuple(
+            text.format(key=f"{each.key:#x}") for text, objects in kinds for each in objects
+        )
 
     def clean(self) -> None:
         """Remove all System V objects of the namespace, where an execution has made any."""

@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 import struct
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -34,6 +35,10 @@ def make_private() -> bool:
     return True
 
 
+_FIRST_TOLD: Final = 1 << 40
+"""No file system has so many files."""
+
+
 class SharedFiles:
     """The shared files of an execution, by the names that the programs give them."""
 
@@ -48,6 +53,8 @@ class SharedFiles:
         self.descriptors: dict[str, int] = {}
         """Descriptors of what the programs map, by name, as far as it could be opened."""
         self._names: dict[tuple[int, int], str] = {}
+        self._semaphores: set[str] = set()
+        """Files of musl's named semaphores, whose names are those of segments."""
         self._made: set[str] = set()
         self._taken: Final = frozenset() if private else frozenset(os.listdir(SHM_DIR))
         self._sweeper = None if private else Sweeper()
@@ -60,6 +67,13 @@ class SharedFiles:
             file = Path(SHM_DIR, name)
             file.write_bytes(raw)
             file.chmod(0o666)
+
+    def told_number(self, device: int, number: int) -> int:
+        """The number that a file has for the programs, the same in each execution."""
+        if device != Path(SHM_DIR).stat().st_dev:
+            return number
+        name = next((e.name for e in os.scandir(SHM_DIR) if e.inode() == number), None)
+        return number if name is None else _FIRST_TOLD + zlib.crc32(os.fsencode(name))
 
     def _claim(self, name: str) -> None:
         if name in self._made:
@@ -74,20 +88,23 @@ class SharedFiles:
         if self._sweeper is not None:
             self._sweeper.note(name)
 
-    def note_name(self, function: str, name: bytes) -> None:
+    def note_name(self, function: str, name: bytes, *, is_musl: bool) -> None:
         """A program opens something by its name."""
         text = os.fsdecode(name.lstrip(b"/"))
         if text and "/" not in text:
-            self._claim(f"sem.{text}" if function == "sem_open" else text)
+            if function == "sem_open" and is_musl:
+                self._semaphores.add(text)
+            self._claim(f"sem.{text}" if function == "sem_open" and not is_musl else text)
 
     def name_of(self, line: MapsLine) -> str:
         """The name of a mapped file: that in /dev/shm, or the kernel's own word for it."""
         key = (line.device, line.inode)
         if key not in self._names:
-            name = mapped_name(line)
+            file = mapped_name(line)
+            name = f"sem.{file}" if file in self._semaphores else file
             twins = sum(other.partition(" #")[0] == name for other in self._names.values())
             self._names[key] = name if not twins else f"{name} #{twins + 1}"
-            self._open(self._names[key], name, key)
+            self._open(self._names[key], file, key)
         self.sizes[self._names[key]] = line.end - line.start + line.offset
         return self._names[key]
 

@@ -92,7 +92,7 @@ class Shortening:
                 execution.most_steps = self.best.finding.step + 1
                 if not prefix or len(prefix) < execution.most_steps:
                     run = execution.run(prefix)
-                    spins |= bool(run.spinning)
+                    spins |= run.left_looking
                     self._note(run)
                     begin, order = len(run.steps) - len(run.choices), run.order
                     for at, choice in enumerate(run.choices[len(prefix) :], len(prefix)):

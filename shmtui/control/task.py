@@ -17,6 +17,8 @@ from shmtui.control.ptrace import Registers, Stops
 from shmtui.procfs.process import read_stat
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shmtui.control.execution import Execution
 
 PATIENCE: Final = 0.05
@@ -24,6 +26,8 @@ PATIENCE: Final = 0.05
 _RESTS: Final = 3
 """So many looks in a row that find it asleep: on a busy machine a system call may take longer than one."""
 _SPIN_SECONDS: Final = 0.3
+_TICK: Final = 1_000_000
+"""Nanoseconds that pass from one question for the time to the next."""
 _MPROTECT: Final = 10
 _RED_ZONE, _FRAME = 128, 1024
 """Bytes below the stack pointer that a function may use, and those from there on that are compared."""
@@ -51,7 +55,10 @@ class Task:
         self.slept = 0
         """Nanoseconds that it was to sleep; its clocks show them."""
         self.asked_time = 0
-        """How often it has asked for the time."""
+        """How often it has asked for the time, without the times when nothing was new: its clocks show them, too."""
+        self.leapt = 0
+        """Nanoseconds that its clocks were put forward by."""
+        self._asked, self._progressed = False, True
         self.stack_top = 0
         """Where a thread's stack begins; 0 for the first thread."""
         self.foreign = False
@@ -59,6 +66,8 @@ class Task:
         self.reaped = False
         self.set_call = (0, 0, 0)
         """Of its last call of semop: where that begins and returns to, and the stack pointer."""
+        self.opens_semaphore = False
+        """Whether it is in sem_open."""
         self.has_deadline = False
         """Whether that call has a time limit in its fourth argument."""
         self.gave_up = False
@@ -67,10 +76,8 @@ class Task:
         """Whom it joins: a thread's structure, or a PID as waitpid(2) takes it."""
         self._fault = 0
         """The signal of the instruction under a breakpoint, with which it is to run on; or 0."""
-        self._returns: dict[int, tuple[bytes, bool, str]] = {}
-        """The byte under each breakpoint at which a call returns, whether that is mmap's, and the call of one that
-        opens something, in words.
-        """
+        self._returns: dict[int, tuple[bytes, Callable[[], None]]] = {}
+        """The byte under each breakpoint at which a call returns, and what is to be done there."""
         space.tasks.append(self)
 
     def word(self, address: int) -> int:
@@ -88,6 +95,12 @@ class Task:
             self.protect(free=True)
             self.space.write(address, raw)
             self.protect(free=False)
+
+    @property
+    def errno_address(self) -> int:
+        """Where its errno lies: as far from its thread's structure as that of the first thread; 0 where not known."""
+        first = self.program.errno_address
+        return first and first - self.program.registers.fs_base + self.registers.fs_base
 
     def place(self, address: int) -> Place | None:
         """The byte of a shared mapping that lies there."""
@@ -133,6 +146,23 @@ class Task:
             if found is None:
                 return
             number, status = found, None
+
+    def note_progress(self, *, in_vain: bool) -> None:
+        """It has taken a step; ``in_vain``: one that changes nothing for it."""
+        self._asked = False
+        self._progressed = self._progressed or not in_vain
+
+    @property
+    def clock(self) -> tuple[int, int, int, bool, bool]:
+        """What its clocks depend on."""
+        return self.slept, self.leapt, self.asked_time, self._asked, self._progressed
+
+    def now(self) -> int:
+        """Nanoseconds by its clocks. They stand still for one that has tried in vain since it asked last."""
+        if self._asked or self._progressed:
+            self.asked_time += 1
+        self._asked, self._progressed = True, False
+        return self.slept + self.leapt + self.asked_time * _TICK
 
     def take_output(self) -> bool:
         """Read what its program has written; whether there was anything."""
@@ -204,16 +234,11 @@ class Task:
         ptrace.load_registers(self.pid, self.registers)
         address = self.registers.rip - 1
         if address in self._returns:
-            instruction, is_mapping, call = self._returns.pop(address)
+            instruction, then = self._returns.pop(address)
             self.space.write(address, instruction)
             self.registers.rip = address
             ptrace.store_registers(self.pid, self.registers)
-            if call:
-                self._note_failure(call)
-            if is_mapping:
-                self._guard(self.registers.rax)
-            else:
-                self.protect(free=False)
+            then()
             return 0
         function = self.program.breakpoints.get(address)
         if function is None:
@@ -231,24 +256,24 @@ class Task:
 
     # The ways to go on.
 
-    def _note_failure(self, call: str) -> None:
+    def note_failure(self, call: str) -> None:
         """Keep why a call that opens something by its name failed, where it did."""
         failed = 0 if call.startswith("sem_open") else 0xFFFFFFFF
         if self.registers.rax & 0xFFFFFFFF == failed and not self.stack_top:
-            address = self.program.errno_address
+            address = self.errno_address
             if address:
                 self.world.result.failed_calls[self.name] = call, self.word(address)
 
-    def break_at(self, address: int, *, is_mapping: bool = False, call: str = "") -> None:
-        """Stop where a call returns, which may be mmap's, or one that opens something by its name."""
-        self._returns.setdefault(address, (self.space.read(address, 1), is_mapping, call))
+    def break_at(self, address: int, then: "Callable[[], None]") -> None:
+        """Stop where a call returns, and do ``then`` there."""
+        self._returns.setdefault(address, (self.space.read(address, 1), then))
         self.space.write(address, BREAKPOINT)
 
     def lift_guard(self, site: int) -> None:
         """Let all accesses through until the call returns to ``site``."""
         if self.space.guarded:
             self.protect(free=True)
-            self.break_at(site)
+            self.break_at(site, lambda: self.protect(free=False))
 
     def over(self) -> None:
         """Run the instruction under the breakpoint that it stands at."""
@@ -297,6 +322,11 @@ class Task:
         fault = fatal_fault(self, number)
         if fault is not None:
             self.world.result.fatal_faults[self.name] = fault
+
+    def guard_mapping(self) -> None:
+        """Let no access through to the shared mapping that its call has returned, but for what sem_open maps."""
+        if not self.opens_semaphore:
+            self._guard(self.registers.rax)
 
     def _guard(self, address: int) -> None:
         """Let no access through to the shared mapping that begins there."""

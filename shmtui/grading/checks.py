@@ -119,7 +119,7 @@ def _clean_up(facts: Facts) -> Said:
     if usual is None:
         return untold(facts.trial("usual"))
     living = [task for task in usual.rounds if task not in usual.ends]
-    left = ", ".join(f"/{name}" for name in usual.left)
+    left = ", ".join(usual.left)
     if usual.alive and not [task for task in living if task not in usual.alive]:
         text = _("child processes or threads that are left: {tasks}")
         return failed(text.format(tasks=", ".join(usual.alive)))
@@ -127,9 +127,9 @@ def _clean_up(facts: Facts) -> Said:
         text = _("the programs do not end by themselves")
         return unknown(text + (_("; there is {names}").format(names=left) if left else ""))
     return (
-        failed(_("left in /dev/shm: {names}").format(names=left))
+        failed(_("left when all have ended: {names}").format(names=left))
         if left
-        else passed(_("all have ended, and nothing is left in /dev/shm"))
+        else passed(_("all have ended, and nothing is left in /dev/shm, nor of System V"))
     )
 
 

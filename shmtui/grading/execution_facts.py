@@ -6,7 +6,7 @@ from typing import Final
 
 from shmtui.control.execution import Execution
 from shmtui.control.exploration import Workshop
-from shmtui.control.operation import ACCESSES, SILENT, Kind
+from shmtui.control.operation import ACCESSES, SILENT, Kind, Place
 from shmtui.control.run import Run, Step
 from shmtui.grading.trial import Spin
 from shmtui.shm.protocol import Role
@@ -74,15 +74,20 @@ def spins(workshop: Workshop, run: Run) -> Iterator[Spin]:
             for step in own
             if step.operation.place == place and step.operation.kind in _LOOKS
         ]
-        yield Spin(task, words, lines[-1] if lines else "", _sleeps(own))
+        yield Spin(task, words, lines[-1] if lines else "", _sleeps(own, place))
 
 
-def _sleeps(steps: Sequence[Step]) -> bool:
-    """Whether a task has slept since it last did anything but look."""
-    for step in reversed(steps):
+def _sleeps(steps: Sequence[Step], place: Place | None) -> bool:
+    """Whether a task sleeps between its looks at a place, wherever it does no more than look."""
+    looks = slept = found = False
+    for step in steps:
         kind = step.operation.kind
-        if kind is Kind.SLEEP and step.operation.address:
-            return True
-        if kind not in _LOOKS and kind not in SILENT:
-            return False
-    return False
+        if kind in _LOOKS and step.operation.place == place:
+            if looks and not slept:
+                return False
+            found, looks, slept = found or looks, True, False
+        elif kind is Kind.SLEEP:
+            slept = slept or bool(step.operation.address)
+        elif kind not in _LOOKS and kind not in SILENT:
+            looks = slept = False
+    return found

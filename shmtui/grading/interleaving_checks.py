@@ -253,4 +253,9 @@ def many(facts: Facts) -> Said:
             task, status = next(iter(trial.ended.items()))
             text = _("{task} ends with status {status}")
             return failed(text.format(task=task, status=status))
-    return _searched(facts, _WIDE, ())
+    said = _searched(facts, _WIDE, ())
+    starved = [task for trial in trials for task in trial.starved]
+    if said.verdict is Verdict.PASS and starved:
+        text = _("{task} takes no item in any of these orders, though others do")
+        return unknown(text.format(task=starved[0]))
+    return said

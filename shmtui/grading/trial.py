@@ -66,7 +66,7 @@ class Usual(msgspec.Struct, frozen=True):
     most_held: int
     """The most slots that held an item that nobody had loaded."""
     left: tuple[str, ...]
-    """Names in /dev/shm that the programs made, at its end."""
+    """What the programs made and is there at its end: names in /dev/shm, System V objects."""
     alive: tuple[str, ...]
     """Tasks that were not started from outside, and had not ended."""
     output: dict[str, str]
@@ -119,6 +119,8 @@ class Trial(msgspec.Struct, frozen=True):
     """Whether both of its indices are known."""
     ended: dict[str, int] = msgspec.field(default_factory=dict)
     """Exit statuses in the usual order other than 0."""
+    starved: tuple[str, ...] = ()
+    """The consumers that took no item in any order, though others did."""
     usual: Usual | None = None
     sweep: Sweep | None = None
 
@@ -144,8 +146,16 @@ def trial_of(text: str) -> Trial:
             sweep = Sweep(sweep["kills"], hanging, sweep["once"])
         found = tuple(Shown(**{**each, "order": tuple(each["order"])}) for each in record["found"])
         refusal = None if refusal is None else Refusal(refusal)
+        starved = tuple(record["starved"])
         return Trial(
-            **{**record, "usual": usual, "sweep": sweep, "found": found, "refusal": refusal}
+            **{
+                **record,
+                "usual": usual,
+                "sweep": sweep,
+                "found": found,
+                "refusal": refusal,
+                "starved": starved,
+            }
         )
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(text[:80]) from error

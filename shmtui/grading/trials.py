@@ -122,14 +122,14 @@ def searched(programs: Programs, items: int, seconds: float, *, fine: bool = Tru
         )  # fmt: skip
         outcome = result.outcome
         found = [shown(workshop, *each) for each in outcome.found.values()]
-        whole = not (result.others or outcome.foreign or outcome.given_up or outcome.spinning)
+        whole = not (result.others or outcome.foreign or outcome.given_up or outcome.left_looking)
         ring = workshop.execution.ring
         complete = [p.fine for p in outcome.covered if p.complete and p.items == items and whole]
         return Trial(
             "", found=tuple(found), complete=True in complete, complete_calls=bool(complete),
             covered="; ".join(covered_words(part) for part in outcome.covered),
             slots=0 if ring is None else ring.slots, ended=result.statuses,
-            indexed=ring is not None and len(ring.indices) == 2,
+            indexed=ring is not None and len(ring.indices) == 2, starved=outcome.starved,
         )  # fmt: skip
 
 
@@ -212,7 +212,8 @@ def usual(programs: Programs, *, consumers_first: bool = False) -> Trial:
 
         def look(world: Execution) -> None:
             given = set(world.files.contents)
-            left.extend(sorted(set(os.listdir(SHM_DIR)) - given))
+            left.extend(f"/{name}" for name in sorted(set(os.listdir(SHM_DIR)) - given))
+            left.extend(world.files.sets.left() if world.files.private else ())
             alive = [t.name for t in world.tasks if t.ended is None and t.parent is not None]
             left_tasks.extend(alive)
             clocks.extend(task.slept / 1e9 for task in world.tasks)

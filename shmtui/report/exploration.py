@@ -60,10 +60,16 @@ def covered_words(part: "Covered") -> str:
     """One part of the search: its orders, and whether they are all."""
     steps = _("loads and stores") if part.fine else _("semaphores and locks")
     steps = _("starts, semaphores and locks") if part.starts else steps
-    if part.complete:
+    if part.complete and part.starts:
         text = ngettext(
             "every order of {items} items at {steps}: {states} states, {orders} execution",
             "every order of {items} items at {steps}: {states} states, {orders} executions",
+            part.orders,
+        )
+    elif part.complete:
+        text = ngettext(
+            "every order of {items} items at {steps}, started in turn: {states} states, {orders} execution",
+            "every order of {items} items at {steps}, started in turn: {states} states, {orders} executions",
             part.orders,
         )
     else:
@@ -98,6 +104,9 @@ def notes(result: "Exploration") -> Iterator[str]:
             "was not seen; have them make more"
         )
         yield text.format(made=made, slots=slots)
+    for task in outcome.starved:
+        text = _("{task} takes no item in any of these orders, though others do")
+        yield text.format(task=task)
     if outcome.given_up:
         yield ngettext(
             "{count} execution was given up after so many steps, and its end not judged",

@@ -95,9 +95,8 @@ class SteppedPrograms:
             text = _("{name} cannot be stepped: {why}")
             raise ShmtuiError(text.format(name=child.name, why=error)) from None
         self._programs[child.pid] = _Stepped(child, live)
-        self._supervisor.emit(
-            Severity.WARN, _("{name} stops before its next step").format(name=child.name)
-        )
+        text = _("{name} stops before its next step; a step back: explore --schedule, then replay")
+        self._supervisor.emit(Severity.WARN, text.format(name=child.name))
         live.poll(POLL_SECONDS)
         self._tick()
 

@@ -122,6 +122,11 @@ def give(name: str, supervisor: "Supervisor", targets: Targets) -> Reason:
             paced = [p for p in workers if p.target_rate is not None]
             if not paced:
                 text = _("{label}: a program of yours sets its own pace")
+                if name == "slower" and any(p.state is ProcessState.STEPPING for p in ours):
+                    text = _(
+                        "{label}: no way back in a program that lives; shmtui explore --schedule FILE, and then "
+                        "shmtui replay FILE, goes both ways"
+                    )
                 return text.format(label=targets.label)
             for process in paced:
                 if name == "reset_rate":

@@ -80,6 +80,7 @@ def kinds(record: dict[str, Any]) -> set[str]:
         ("forget-full", "lost-permit"),
         ("forget-empty", "lost-permit"),
         ("crash", "crash"),
+        ("again", "race"),
     ],
 )
 def test_a_mistake_is_found(
@@ -136,6 +137,48 @@ def test_orders_that_few_show(
     )
     assert kinds(record) == found, record
     assert found or record["covered"][0]["complete"]
+
+
+@pytest.mark.parametrize("place", ["mask", "offset", "pipe"])
+def test_what_the_kernel_keeps_is_part_of_a_state(
+    built: Callable[..., str], explored: Explore, place: str
+) -> None:
+    """As many states are told apart as where a variable keeps it."""
+    program = built("states", "gcc", "-Wl,-z,now", "-O0")
+    states = []
+    for words in ("variable", place):
+        record = explored(
+            "--producer", f"{program} {words}", "--consumer", f"{program} consume {words}"
+        )
+        assert record["covered"][0]["complete"]
+        states.append(record["covered"][0]["states"])
+    assert states[1] >= states[0]
+
+
+def test_a_childs_number_is_no_part_of_a_state(
+    built: Callable[..., str], explored: Explore
+) -> None:
+    """While their parent waits for two children, there are no more states than pairs of calls that they stand before:
+    start, two waits, two posts, end.
+    """
+    record = explored("--producer", f"{built('family')} apart by-number", "--items", "1", "--start", "any",
+                      code=0)  # fmt: skip
+    assert record["covered"][-1]["complete"]
+    assert record["covered"][-1]["states"] <= 6 * 6
+
+
+def test_the_times_of_a_file_are_no_part_of_a_state(
+    built: Callable[..., str], explored: Explore
+) -> None:
+    """A program that asks how large its segment is has as many states as one that does not."""
+    ring = built("ring")
+    states = []
+    for words in ("", "status"):
+        record = explored("--producer", f"{ring} p {words}", "--consumer", f"{ring} c {words}",
+                          "--items", "2", "--fine", code=0)  # fmt: skip
+        assert record["covered"][0]["complete"]
+        states.append(record["covered"][0]["states"])
+    assert states[0] == states[1]
 
 
 def test_two_producers_without_a_mutex(built: Callable[..., str], explored: Explore) -> None:
@@ -317,6 +360,24 @@ def test_any_start(built: Callable[..., str], explored: Explore) -> None:
     assert "behind the end of the segment, which has 0 bytes: ftruncate" in claim
 
 
+def test_a_consumer_that_sets_up_late(built: Callable[..., str], explored: Explore) -> None:
+    """It starts while the producer goes on: that it sets the indices to 0 loses items. The ring is known all the same."""
+    ring = built("ring")
+    record = explored("--producer", f"{ring} p", "--consumer", f"{ring} c begins-anew", code=1)
+    assert "race" in kinds(record)
+    assert "in at 16, out at 20" in record["layout"]
+
+
+def test_a_consumer_that_takes_nothing(built: Callable[..., str], explored: Explore) -> None:
+    """In no order, where another does: that is said."""
+    ring = built("ring")
+    record = explored("--items", "1", "--producer", f"{ring} p", "--consumer", f"{ring} c",
+                      "--consumer", f"{ring} c leaves", code=0)  # fmt: skip
+    assert [note for note in record["notes"] if "takes no item" in note] == [
+        "C2 takes no item in any of these orders, though others do"
+    ]
+
+
 def test_programs_that_do_not_repeat_themselves(
     built: Callable[..., str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,6 +436,33 @@ def test_attempts_of_system_v(built: Callable[..., str], explored: Explore, word
     record = explored("--items", "1", "--producer", f"{program} p {words}", "--consumer", f"{program} c {words}")  # fmt: skip
     assert not kinds(record)
     assert any("over and over" in note for note in record["notes"])
+
+
+def test_attempts_that_end_some_time(built: Callable[..., str], explored: Explore) -> None:
+    """One that tries for a time only is not said to wait: what it does then is more than one order."""
+    program = built("named")
+    for words, complete in (("timed", True), ("timed limit", False)):
+        record = explored("--items", "1", "--producer", f"{program} p {words}", "--consumer",
+                          f"{program} c {words}")  # fmt: skip
+        assert record["covered"][0]["complete"] == complete
+
+
+@pytest.mark.parametrize(("words", "sleeps"), [("polls", True), ("polls at-once", False)])
+def test_who_sleeps_between_two_attempts(
+    built: Callable[..., str],
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    sleeps: bool,
+) -> None:
+    """Also where it goes on later."""
+    monkeypatch.setenv("EXPLORED", name)
+    program = built("named")
+    done = run_shmtui("grade", "--budget", "8", "--format", "json", "--producer", f"{program} p", "--consumer",
+                      f"{program} c {words}", timeout=6 * PATIENCE)  # fmt: skip
+    checks = {each["check"]: each for each in json.loads(done.stdout)["results"]}
+    assert ("sleeps in between" in checks["no-busy-wait"]["evidence"]) == sleeps
+    assert (checks["no-busy-wait"]["verdict"] == "fail") != sleeps
 
 
 PYTHON: Final = """
@@ -523,8 +611,8 @@ def test_names_in_a_shared_folder(name: str) -> None:
     try:
         files = SharedFiles(private=False)
         with pytest.raises(ShmtuiError, match="is there already"):
-            files.note_name("shm_open", name.encode())
-        files.note_name("shm_open", other.encode())
+            files.note_name("shm_open", name.encode(), is_musl=False)
+        files.note_name("shm_open", other.encode(), is_musl=False)
         create_segment(other, 64)
         files.close()
         assert not Path(SHM_DIR, other[1:]).exists()

@@ -66,6 +66,9 @@ MUTANTS: Final = (
     Mutant("named", "mutex-2", RACE, producers=2, items=1),
     Mutant("named", "no-mutex", STOLEN, consumers=2),
     Mutant("named", "no-post", "deadlock", items=6, build=STATIC),
+    Mutant("named", "no-post timed", "deadlock", items=6),
+    Mutant("named", "no-post polls", "deadlock", items=6),
+    Mutant("named", "no-post timed", "deadlock", items=6, build=MUSL),
     # System V.
     Mutant("sysv", "lock-first", "deadlock", build=MUSL),
     Mutant("sysv", "no-mutex", RACE, producers=2, items=1),
@@ -110,6 +113,7 @@ MUTANTS: Final = (
     Mutant("threads", "less", "deadlock", consumers=0),
     Mutant("threads", "total", "lost-update", consumers=0),
     Mutant("threads", "if", "spurious-wakeup", consumers=0),
+    Mutant("threads", "looks", "race", consumers=0),
     # A mark for one of two who are to end by it.
     Mutant("marks", "threads", "deadlock", consumers=0),
     Mutant("marks", "", "hang", consumers=2, items=4),
@@ -130,6 +134,10 @@ RIGHT: Final = (
     Mutant("ring", "", build=("gcc", "-DITEM=short")),
     Mutant("named", "", producers=2, items=1),
     Mutant("named", "", items=6, build=STATIC),
+    Mutant("named", "", items=6, build=MUSL),
+    Mutant("named", "timed"),
+    Mutant("named", "polls"),
+    Mutant("named", "timed", build=MUSL),
     Mutant("sysv", "", producers=2, items=1),
     Mutant("sysv", "at-once", items=6),
     Mutant("jobs", "", items=4),

@@ -468,3 +468,17 @@ def test_what_works_once(tmp_path: Path) -> None:
                           *quick(tmp_path, "restart = 1"), timeout=4 * PATIENCE)  # fmt: skip
         (result,) = json.loads(done.stdout)["results"]
         assert result["verdict"] == verdict, result
+
+
+@pytest.mark.parametrize("macros", [("REMOVES",), ()])
+def test_a_set_that_stays(tmp_path: Path, macros: tuple[str, ...]) -> None:
+    """What is left of System V counts, too."""
+    file = tmp_path / "rubric.toml"
+    file.write_text("[checks]\nruns = 1\nclean-up = 1\n")
+    done = run_shmtui(
+        "grade", "--producer", source(tmp_path / "set", "set", *macros), "--format", "json",
+        "--rubric", str(file), timeout=4 * PATIENCE,
+    )  # fmt: skip
+    results = {each["check"]: each for each in json.loads(done.stdout)["results"]}
+    assert results["clean-up"]["verdict"] == ("pass" if macros else "fail"), results
+    assert macros or "System V set 0x0" in results["clean-up"]["evidence"]

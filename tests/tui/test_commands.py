@@ -216,10 +216,12 @@ async def test_s_steps_a_program_of_the_users(make_buffer: MakeBuffer, gcc: Comp
     produce = gcc.program(gcc.directory / "produtor.c", "-g", "-O0")
     with running(buffer) as run:
         pid = run.supervisor.start_program(PRODUCER, (str(produce),))
-        async with run.app.run_test(size=(80, 24)) as pilot:
+        async with run.app.run_test(size=(80, 24), notifications=True) as pilot:
             await run.until(pid, lambda p: p.state is ProcessState.ASLEEP, "it has begun")
             await pilot.press("down", "s")
             await run.until(pid, lambda p: p.state is ProcessState.STEPPING, "it is held")
+            await pilot.press("left")
+            await tells(run.app, "no way back in a program that lives")
             assert "sem_wait(empty)" in panel_text(run.app, "programs")
             assert "17     sem_wait(&buffer->empty);" in panel_text(run.app, "programs")
             free = run.app.dashboard.latest.semaphores[SemaphoreRole.EMPTY].value

@@ -62,13 +62,19 @@ int main(int count, char **words)
             pthread_join(threads[i], 0);
         return 0;
     }
+    pid_t child = 0;
     for (int i = 0; i < 1 + has("two"); i++)
-        if (!fork()) {
+        if (!(child = fork())) {
             produce(0);
             exit(0);
         }
-    consume(0);
-    while (wait(0) > 0)
+    if (has("apart") && !fork()) {
+        consume(0);
+        exit(0);
+    }
+    if (!has("apart"))
+        consume(0);
+    while ((has("by-number") ? waitpid(child, 0, 0) : wait(0)) > 0)
         ;
     return 0;
 }

@@ -1,5 +1,7 @@
 /* The same with named semaphores. */
 #include "shared.h"
+#include <errno.h>
+#include <time.h>
 
 struct buffer {
     int data[SLOTS];
@@ -13,6 +15,31 @@ static sem_t *semaphore(const char *role, int value)
     return sem_open(name, O_CREAT, 0600, value);
 }
 
+/* Waits, or tries again and again; with a limit it gives up after a minute and a half. */
+static void take(sem_t *permits)
+{
+    time_t begin = has("limit") ? time(0) : 0;
+    struct timespec until;
+    if (!has("timed") && !has("polls")) {
+        sem_wait(permits);
+        return;
+    }
+    for (;;) {
+        if (has("limit") && time(0) - begin > 90)
+            exit(0);
+        if (has("timed")) {
+            clock_gettime(CLOCK_REALTIME, &until);
+            until.tv_sec += 2;
+        }
+        if (!(has("timed") ? sem_timedwait(permits, &until) : sem_trywait(permits)))
+            return;
+        if (errno != (has("timed") ? ETIMEDOUT : EAGAIN))
+            exit(4);
+        if (has("polls") && !has("at-once"))
+            usleep(20000);
+    }
+}
+
 int main(int count, char **words)
 {
     given = words;
@@ -22,7 +49,7 @@ int main(int count, char **words)
     for (int n = 1;; n++) {
         if (has("lock-first"))
             sem_wait(mutex);
-        sem_wait(makes ? empty : full);
+        take(makes ? empty : full);
         if (locks && !has("lock-first"))
             sem_wait(mutex);
         if (makes) {

@@ -85,6 +85,8 @@ static void consume(int rounds)
         leave(has("no-post") || (has("forget-empty") && n == 2) ? 0 : has("post-full") ? &r->full : &r->empty);
         if (has("batch"))
             sem_post(&r->empty);
+        if (has("again"))
+            printf("again %d\n", (int)r->data[(n - 1) % SLOTS]);
         sleep(2);
     }
     exit(sum == 4711);
@@ -97,12 +99,19 @@ int main(int count, char **words)
     lock_first = has("lock-first");
     waits = !has("no-waits");
     r = map_shared(sizeof *r);
+    struct stat status = {0};
+    while (has("status") && !status.st_size)
+        stat(name_of_segment(), &status);
     if (words[1][0] == 'p' && !has("no-init") && !has("second")) {
         int shared = !has("private");
         sem_init(&r->mutex, shared, has("mutex-0") ? 0 : has("mutex-2") ? 2 : 1);
         sem_init(&r->empty, shared, has("empty-5") ? 5 : SLOTS);
         sem_init(&r->full, shared, has("full-1") ? 1 : 0);
     }
+    if (words[1][0] == 'c' && has("begins-anew"))
+        r->in = r->out = 0;
+    if (has("leaves"))
+        return 0;
     int rounds = has("three") ? 3 : 1000000;
     if (words[1][0] == 'p')
         produce(rounds);

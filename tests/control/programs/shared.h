@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,13 @@ static int has(const char *word)
         if (!strcmp(*each, word))
             return 1;
     return 0;
+}
+
+static const char *name_of_segment(void)
+{
+    static char path[64];
+    snprintf(path, sizeof path, "/dev/shm%s", getenv("EXPLORED"));
+    return path;
 }
 
 static void *map_shared(unsigned long size)

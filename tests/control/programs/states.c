@@ -1,5 +1,7 @@
 /* Two who meet in few orders only; what one has read meanwhile stands in one place alone, by the second argument. */
 #include "shared.h"
+#include <signal.h>
+#include <sys/ioctl.h>
 
 struct shared {
     pthread_mutex_t locks[2];
@@ -70,6 +72,44 @@ __attribute__((noinline)) static int try_at_once(void)
     return sem_trywait(&s->once[value]);
 }
 
+/* A number from 0 to 1 that the kernel keeps. */
+static int ends[2], file;
+
+static void prepare_kernel(void)
+{
+    if (has("pipe"))
+        pipe(ends);
+    if (has("offset"))
+        file = fileno(tmpfile());
+}
+
+__attribute__((noinline)) static void keep_in_kernel(int value)
+{
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, SIGUSR1);
+    if (has("mask") && value)
+        sigprocmask(SIG_BLOCK, &one, 0);
+    if (has("pipe") && value)
+        write(ends[1], "1", 1);
+    if (has("offset"))
+        lseek(file, value, SEEK_SET);
+}
+
+__attribute__((noinline)) static int kept_in_kernel(void)
+{
+    sigset_t blocked;
+    int unread = 0;
+    if (has("pipe")) {
+        ioctl(ends[0], FIONREAD, &unread);
+        return unread;
+    }
+    if (has("offset"))
+        return lseek(file, 0, SEEK_CUR);
+    sigprocmask(SIG_BLOCK, 0, &blocked);
+    return sigismember(&blocked, SIGUSR1);
+}
+
 int main(int count, char **words)
 {
     given = words + 1;
@@ -88,9 +128,14 @@ int main(int count, char **words)
         volatile int own = 0, *kept = &own;
         if (has("read-only"))
             kept = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        prepare_kernel();
         sem_wait(&s->ready);
         if (has("argument")) {
             failed = try_at_once();
+        } else if (has("mask") || has("pipe") || has("offset")) {
+            keep_in_kernel(get());
+            pass();
+            failed = sem_trywait(&s->once[kept_in_kernel()]);
         } else {
             *kept = get();
             if (has("read-only"))

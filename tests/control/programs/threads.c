@@ -38,6 +38,8 @@ static void *produce(void *number)
 
 static void *consume(void *unused)
 {
+    if (has("looks") && !*(volatile int *)&count)
+        sched_yield();
     enter(&items, 0);
     printf("%d\n", queue[first]);
     first = (first + 1) % SLOTS;

@@ -1,0 +1,66 @@
+"""A load and a store of one word that two tasks stand before at once, so that nothing keeps them apart."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from shmtui.control.commuting import Commuting, words_of
+from shmtui.control.operation import ACCESSES, Kind, Operation, Place
+
+if TYPE_CHECKING:
+    from shmtui.control.items import Ring
+    from shmtui.control.task import Task
+
+
+class LoadRace(msgspec.Struct, frozen=True):
+    """Who loads a word while another stores it."""
+
+    place: Place
+    loader: str
+    load: Operation
+    storer: str
+    store: Operation
+    step: int
+    """The last one before both."""
+
+
+def load_races(
+    tasks: "Sequence[Task]", ring: "Ring | None", commuting: Commuting, step: int
+) -> list[LoadRace]:
+    """Those of slots, and of words that several store under a lock which who loads does not hold. That a word is
+    stored by one alone, or without a lock, or by an instruction that locks it, may be meant.
+    """
+    pending = [
+        task for task in tasks if task.operation.kind in ACCESSES and not task.operation.atomic
+    ]
+    if len(pending) < 2:
+        return []
+    found = []
+    for loader in (task for task in pending if task.operation.kind is Kind.LOAD):
+        words = set(words_of(loader.operation))
+        for storer in (task for task in pending if task.operation.kind is not Kind.LOAD):
+            common = words.intersection(words_of(storer.operation))
+            place = loader.operation.place
+            if (
+                place is not None
+                and common
+                and any(
+                    _is_of_slot(word, ring) or commuting.locks_out(loader.name, word)
+                    for word in common
+                )
+            ):
+                found.append(
+                    LoadRace(
+                        place, loader.name, loader.operation, storer.name, storer.operation, step
+                    )
+                )
+    return found
+
+
+def _is_of_slot(word: Place, ring: "Ring | None") -> bool:
+    """Whether it is of an item that is kept for a consumer."""
+    if ring is None or word.segment != ring.segment:
+        return False
+    kept = ring.keeps_items or ring.count is not None
+    return kept and ring.slot(word.offset) is not None
