@@ -409,11 +409,14 @@ class Snapshot(_WorkedOut, msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def own_names(self) -> dict[str, str]:
         """What the program calls the semaphore or lock of each role, for texts: ``{"mutex": "trava", …}``; the
-        role's word where that is in the name, or it is not known. Hostile text is possible.
+        role's word where that is in the name, or it is not known, or is the number of a System V set. Hostile text
+        is possible.
         """
         found = role_words()
         for each in self.sync:
-            if each.role is not None and each.role.value not in each.name.lower():
+            if each.role is None or each.name.startswith("semset:"):
+                continue
+            if each.role.value not in each.name.lower():
                 found[each.role.value] = each.name
         return found
 

@@ -134,7 +134,7 @@ def open_options(given: dict[str, Any]) -> tuple[Any, str]:
 
 def _is_a_member(place: str, folder: str, *, beside_header: bool) -> bool:
     """Whether a semaphore is one of the struct's members; a name that has no slash may be either."""
-    if place.startswith("/"):
+    if place.startswith(("/", "pid:")):
         return False
     from shmtui.shm.semaphore import named_semaphore_path
 

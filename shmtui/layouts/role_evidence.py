@@ -182,13 +182,11 @@ def _count_fits(layout: Layout, reading: Reading) -> bool:
     return items is not None and count_of(layout, reading) in items
 
 
-def contradiction(
-    layout: Layout, readings: Sequence[Reading], takers: int, others: Sequence[Layout] = ()
-) -> Layout | None:
-    """One of the ``others``, or another order of the same semaphores, that the values always fit where they do not fit
-    ``layout``: in several states of a ring that moves, or in the only one of a ring at rest.
+def contradiction(layout: Layout, readings: Sequence[Reading], takers: int) -> Layout | None:
+    """Another order of the same semaphores that the values always fit, where they do not fit
+    ``layout``'s: in several states of a ring that moves, or in the only one of a ring at rest.
 
-    None where none of them always fits: a value may be wrong for another reason, and that is
+    None where no other order always fits: a value may be wrong for another reason, and that is
     for the findings to say.
     """
     offsets = (layout.mutex, layout.empty, layout.full)
@@ -197,11 +195,8 @@ def contradiction(
     fits = [possible(layout, values_of(layout, reading), takers) for reading in readings]
     if all(fits) or (any(fits) and len(readings) < STATES):
         return None
-    orders = (
-        replace(layout, mutex=offsets[mutex], empty=offsets[empty], full=offsets[full])
-        for mutex, empty, full in _ORDERS
-    )
-    for other in (*others, *orders):
+    for mutex, empty, full in _ORDERS:
+        other = replace(layout, mutex=offsets[mutex], empty=offsets[empty], full=offsets[full])
         values = [values_of(other, reading) for reading in readings]
         if all(sum(v.permits) > 0 and possible(other, v, takers) for v in values):
             return other

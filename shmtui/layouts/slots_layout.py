@@ -8,7 +8,6 @@ from shmtui.layouts.describe import layout_words
 from shmtui.layouts.mapping_programs import MappedSegment
 from shmtui.layouts.options import ResolvedLayout
 from shmtui.layouts.plain_layouts import MAX_SIZE, signatures
-from shmtui.layouts.ring_values import values_of
 from shmtui.layouts.role_evidence import contradiction
 from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.shm.layout import SEM_SIZE, Layout, seed_layout
@@ -87,26 +86,17 @@ def _require_semaphores_there(reader: SegmentReader, layout: Layout) -> None:
 
 def _require_order(segment: MappedSegment, layout: Layout) -> None:
     """ShmtuiError: the values never fit ``layout``, and always fit another order of its
-    semaphores, or a slot more or less before the same semaphores.
+    semaphores.
+
+    That they fit another number of slots refuses nothing: so they do where a permit is lost, or is one too many.
     """
     peers, readings, other = segment.peers, [], None
-    near = (
-        seed_layout(layout.slots + by, layout.item, layout.libc)
-        for by in (-1, 1)
-        if layout.slots + by
-    )
-    others = [each for each in near if each.mutex == layout.mutex and each.size <= segment.size]
     seconds = CHECK_SECONDS if peers.pids else 0.0
     for reading in SegmentReadings.of_layout(segment.reader, layout).until(seconds):
         readings.append(reading)
-        other = contradiction(layout, readings, peers.threads, others)
+        other = contradiction(layout, readings, peers.threads)
         if other is None:
             return
-    if other in others and other is not None:
-        if all(v.in_ == v.out for v in (values_of(other, each) for each in readings)):
-            return  # An empty ring fits many numbers.
-        text = _("the values of {name} contradict --slots {slots}, and fit --slots {other}")
-        raise ShmtuiError(text.format(name=segment.name, slots=layout.slots, other=other.slots))
     if other is not None:
         raise ShmtuiError(
             _(

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.procfs.maps import map_lines, mapped_inodes
 from shmtui.procfs.process import MemoryStamp, memory_stamp
+from shmtui.procfs.shared_mappings import SharedMappings
 from shmtui.shm.layout import SEM_SIZE
 from shmtui.shm.libc import Libc
 from shmtui.shm.segment import open_readonly
@@ -26,6 +26,7 @@ class OtherSemaphores:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
+        self._mappings = SharedMappings()
         self._mapped: dict[int, tuple[MemoryStamp | None, frozenset[int]]] = {}
         self._inodes: frozenset[int] = frozenset()
         """Of the files under the folder that they map, as they were when their names were looked up."""
@@ -67,7 +68,8 @@ class OtherSemaphores:
             return before
         with suppress(OSError):
             device = Path(self._folder).stat().st_dev
-            return stamp, frozenset(mapped_inodes(map_lines(pid) or [], device))
+            found = self._mappings.of(pid) or ()
+            return stamp, frozenset(each.inode for each in found if each.device == device)
         return stamp, frozenset()
 
     def _named(self, inodes: Set[int]) -> Iterator[tuple[str, int]]:

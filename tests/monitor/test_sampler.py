@@ -128,14 +128,14 @@ def test_options_say_the_layout_of_a_strangers_segment(name: str) -> None:
 
 
 def test_a_sampler_gives_its_descriptors_back(make_buffer: MakeBuffer) -> None:
-    """No descriptor stays open, however many samplers there were."""
+    """No descriptor stays open, however many samplers there were. What earlier tests left may be closed meanwhile."""
     buffer = make_buffer(5, named=True)
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(5):
         sampler = Sampler(buffer.name)
         sampler.sample()
         sampler.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 @pytest.mark.parametrize("named", [False, True], ids=["embedded", "named"])
