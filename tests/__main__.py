@@ -16,7 +16,7 @@ from typing import Final
 
 import pytest
 
-from tests.parallel import command, environment
+from tests.parallel import command, compile_once, environment
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 _IMPORTS: Final = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
@@ -79,6 +79,7 @@ def run_pytest(arguments: list[str]) -> tuple[int, str]:
     colour = ["--color=yes"] if sys.stdout.isatty() else []
     tail = b""
     pytest_command = command([*colour, *arguments])
+    compile_once()
     with subprocess.Popen(
         pytest_command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE
     ) as process:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 from typing import Final
@@ -22,10 +23,21 @@ def command(arguments: list[str]) -> list[str]:
     return [*pytest, "--dist=worksteal", f"--tx={count}*popen//python={python}", *arguments]
 
 
+def compile_once() -> None:
+    """Have pytest compile the tests where nobody has: else each process would, at the same time."""
+    if not any(_START.parent.glob("__pycache__/*-pytest-*.pyc")):
+        subprocess.run(
+            [sys.executable, "-m", "pytest", "--collect-only", "--quiet"],
+            cwd=_START.parent.parent, env=environment(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+
+
 def environment() -> dict[str, str]:
     """Python may keep what it compiled: every program that a test starts is compiled else."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 if __name__ == "__main__":
+    compile_once()
     os.execve(sys.executable, command(sys.argv[1:]), environment())
