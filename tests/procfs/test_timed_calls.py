@@ -24,8 +24,8 @@ def length_of(pid: int) -> float | None:
 
 @pytest.mark.parametrize("sleeper", [("sleep", "1000.5")], indirect=True)
 def test_the_length_of_a_sleep(sleeper: int) -> None:
-    """It is the one that was asked for, with its fraction."""
-    assert poll(lambda: length_of(sleeper), "it sleeps") == 1000.5
+    """It is the one that was asked for, with its fraction; coreutils 9.5 asks for a nanosecond more."""
+    assert poll(lambda: length_of(sleeper), "it sleeps") == pytest.approx(1000.5)
 
 
 @pytest.mark.parametrize("sleeper", [("cat",)], indirect=True)
@@ -49,4 +49,5 @@ def test_of_many_threads_no_length_is_read(
     """Each would take a read at each look."""
     assert poll(lambda: length_of(sleeper), "it sleeps")
     ((_tid, call),) = (system_calls(sleeper) or {}).items()
-    assert sleep_length(sleeper, dict.fromkeys(range(threads), call)) == length
+    found = sleep_length(sleeper, dict.fromkeys(range(threads), call))
+    assert found == (None if length is None else pytest.approx(length))
