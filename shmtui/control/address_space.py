@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 from shmtui.control.operation import Place
-from shmtui.procfs.maps import MapsLine, map_lines, split_line
+from shmtui.procfs.maps import MapsLine, map_lines, mapping_flags, split_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +23,7 @@ class AddressSpace:
         self.guarded: dict[int, tuple[int, int]] = {} if parent is None else {**parent.guarded}
         """Bytes and rights, by the begin of the ranges that no access is let through to."""
         self.tasks: list[Task] = []
+        self._droppable: dict[int, bool] = {}
 
     def share_globals(self, begin: int, end: int, place: Place) -> None:
         """Count a process's own global variables as shared: its threads share them."""
@@ -74,6 +75,17 @@ class AddressSpace:
 
     def lines(self) -> "Iterator[MapsLine]":
         return map(split_line, map_lines(self.pid) or ())
+
+    def is_droppable(self, begin: int) -> bool:
+        """Whether the kernel may drop what the mapping there holds (MAP_DROPPABLE, Linux 6.11), so that no program counts
+        on it: the vDSO has its random numbers in such a one, which are others in each execution.
+        """
+        if begin not in self._droppable:
+            flags = mapping_flags(self.pid)
+            self._droppable = {start: b"dp" in of for start, of in flags.items()} | {
+                begin: b"dp" in flags.get(begin, ())
+            }
+        return self._droppable[begin]
 
     def is_guarded(self, address: int, size: int = 1) -> bool:
         return any(

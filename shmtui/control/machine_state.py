@@ -154,12 +154,13 @@ class MachineState:
 
 def _is_own(line: "MapsLine", task: "Task") -> bool:
     """Whether a process has it for itself, and may have stored something there: also code, or what can only be read
-    by now. Not the loader's, which changes with the first call of each function.
+    by now. Not the loader's, which changes with the first call of each function, and not what the kernel may drop.
     """
     if is_loader(line.path) and line.path != task.program.executable.encode():
         return False
     stored = line.rights[1:2] == b"w" or not line.path
-    return line.rights[:1] == b"r" and line.rights.endswith(b"p") and stored
+    own = line.rights[:1] == b"r" and line.rights.endswith(b"p") and stored
+    return own and bool(line.path or not task.space.is_droppable(line.start))
 
 
 def _with_words(raw: bytes, word: bytes, other: bytes) -> bytes:

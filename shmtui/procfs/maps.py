@@ -139,15 +139,22 @@ def may_write(pid: int, mapping: Mapping) -> bool:
     It could where it mapped a descriptor that was open for writing: its flags in smaps then have
     ``mw`` (proc_pid_smaps(5)). True where that cannot be read.
     """
-    start = b"%08x-" % mapping.start
-    inside = False
+    return b"mw" in mapping_flags(pid).get(mapping.start, {b"mw"})
+
+
+def mapping_flags(pid: int) -> dict[int, set[bytes]]:
+    """The kernel's flags of each mapping (VmFlags of proc_pid_smaps(5)), by its first address; none where this user may
+    not know.
+    """
+    found: dict[int, set[bytes]] = {}
+    start = 0
     for line in map_lines(pid, "smaps") or ():
-        if line.startswith(b"VmFlags:"):
-            if inside:
-                return b"mw" in line.split()
-        elif b"-" in line.split(b" ", 1)[0]:
-            inside = line.startswith(start)
-    return True
+        first = line.split(b" ", 1)[0]
+        if first == b"VmFlags:":
+            found[start] = set(line.split()[1:])
+        elif b"-" in first:
+            start = int(first.partition(b"-")[0], 16)
+    return found
 
 
 def named_semaphores_of(pid: int, folder: str) -> tuple[str, ...]:

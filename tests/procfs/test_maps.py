@@ -1,5 +1,7 @@
 """What /proc tells: its lines are read as proc(5) says, and as this kernel writes them."""
 
+import ctypes
+import mmap
 import os
 import signal
 import subprocess
@@ -15,6 +17,7 @@ from shmtui.procfs.maps import (
     Mapping,
     mapped_by,
     mapped_inodes,
+    mapping_flags,
     mappings,
     parse_maps,
 )
@@ -158,3 +161,16 @@ def test_a_path_that_looks_like_another_file() -> None:
     assert parse_maps([line], FileIdentity(os.makedev(0, 0x1B), 42)) == ()
     assert mapped_inodes([line], os.makedev(0, 0x1B)) == set()
     assert mapped_inodes([line], os.makedev(0, 0x1C)) == {7}
+
+
+def test_the_flags_of_a_mapping() -> None:
+    """A shared one that may be written is told from a private one."""
+    flags = []
+    for kind in (mmap.MAP_SHARED, mmap.MAP_PRIVATE):
+        with mmap.mmap(-1, mmap.PAGESIZE, flags=kind | mmap.MAP_ANONYMOUS) as memory:
+            view = ctypes.c_char.from_buffer(memory)
+            flags.append(mapping_flags(os.getpid())[ctypes.addressof(view)])
+            del view
+    assert {b"rd", b"wr", b"sh"} <= flags[0]
+    assert b"sh" not in flags[1]
+    assert mapping_flags(2**22 - 1) == {}

@@ -1,6 +1,7 @@
 /* The same with named semaphores. */
 #include "shared.h"
 #include <errno.h>
+#include <sys/random.h>
 #include <time.h>
 
 struct buffer {
@@ -44,6 +45,11 @@ int main(int count, char **words)
 {
     given = words;
     struct buffer *b = map_shared(sizeof *b);
+    if (has("droppable")) { /* As the vDSO keeps its random numbers; EINVAL before Linux 6.11. */
+        void *page = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | 8, -1, 0);
+        if (page != MAP_FAILED)
+            getrandom(page, 64, 0);
+    }
     sem_t *mutex = semaphore("mutex", has("mutex-2") ? 2 : 1), *empty = semaphore("empty", SLOTS), *full = semaphore("full", 0);
     int makes = words[1][0] == 'p', locks = !has("no-mutex");
     for (int n = 1;; n++) {
