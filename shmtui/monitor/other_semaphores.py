@@ -63,7 +63,7 @@ class OtherSemaphores:
 
     def _of(self, pid: int) -> tuple[MemoryStamp | None, frozenset[int]]:
         """The inodes under the folder that a process maps, read anew where its memory has changed."""
-        stamp, before = memory_stamp(pid), self._mapped.get(pid)
+        stamp, before = memory_stamp(pid, of_main=True), self._mapped.get(pid)
         if before is not None and stamp is not None and before[0] == stamp:
             return before
         with suppress(OSError):

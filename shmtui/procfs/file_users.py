@@ -188,7 +188,7 @@ class FileUsers:
 
     def _may_be_new(self, pid: int) -> bool:
         """Whether a process may have come to use a file, or no longer do, since it was read."""
-        stamp, before = memory_stamp(pid), self._stamps.get(pid)
+        stamp, before = memory_stamp(pid, of_main=True), self._stamps.get(pid)
         self._stamps[pid] = stamp
         others = self._read_for != self.semaphores.keys()
         return self._in_turn(pid) or others or stamp is None or stamp != before

@@ -171,10 +171,13 @@ def parse_memory_stamp(raw: bytes) -> tuple[MemoryStamp, PageFaults]:
     return stamp, (fields[7], fields[9])
 
 
-def memory_stamp(pid: int) -> MemoryStamp | None:
-    """Of a process; None: it is gone, or not this user's to see."""
+def memory_stamp(pid: int, *, of_main: bool = False) -> MemoryStamp | None:
+    """Of a process; None: it is gone, or not this user's to see. ``of_main``: of its main thread's line, which says the
+    same, and for which the kernel adds up no times of others; of one process that is new to it, it costs more.
+    """
+    path = f"/proc/{pid}/task/{pid}/stat" if of_main else f"/proc/{pid}/stat"
     try:
-        return parse_memory_stamp(read_file(f"/proc/{pid}/stat", _STAT_SIZE))[0]
+        return parse_memory_stamp(read_file(path, _STAT_SIZE))[0]
     except (OSError, IndexError):
         return None
 
