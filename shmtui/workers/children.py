@@ -32,8 +32,10 @@ class GroupGuard:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
-    def register(self, group: int) -> None:
-        """Name the process group of a program that has been started. OSError: no helper runs."""
+    def start(self) -> None:
+        """Run the helper. Before a program is started: what that starts at once would else outlive a supervisor that is
+        killed while the helper starts. OSError: none can be started.
+        """
         if self._process is None:
             self._process = subprocess.Popen(
                 module_command("shmtui.workers.group_helper", site=False),
@@ -45,6 +47,9 @@ class GroupGuard:
                 start_new_session=True,
                 env=module_environment(),
             )
+
+    def register(self, group: int) -> None:
+        """Name the process group of a program that has been started. OSError: no helper runs."""
         self._write(f"+{group}\n")
 
     def forget(self, group: int) -> None:
@@ -80,11 +85,16 @@ class Children:
     def __iter__(self) -> Iterator[Child]:
         return iter(tuple(self.by_pid.values()))
 
+    def start_guard(self) -> None:
+        """Run what ends the programs with this process, before one is started."""
+        with contextlib.suppress(OSError):  # Without a guard it still ends with its supervisor.
+            self._guard.start()
+
     def add(self, child: Child) -> None:
         """Take in a child that has just been started."""
         self.by_pid[child.pid] = child
         if child.program:
-            with contextlib.suppress(OSError):  # Without a guard it still ends with its supervisor.
+            with contextlib.suppress(OSError):
                 self._guard.register(child.pid)
         if self._loop is not None:
             self._watch(child)
