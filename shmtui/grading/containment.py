@@ -250,7 +250,10 @@ def _enter(work: Callable[[Inside, Callable[[Any], None]], None], limits: Limits
                 os.chdir(room / "submission")
             (room / "tmp").mkdir()
             os.environ["TMPDIR"] = str(room / "tmp")
-            set_dumpable(on=False)
+            # In namespaces of their own programs have none of its rights, and so may not look into it. To hide
+            # it from them would hide it from this user too, whose other programs could not tell what it maps.
+            if not apart:
+                set_dumpable(on=False)
             work(Inside(limits, room, group, apart=apart), send)
         except ShmtuiError as error:
             send({"error": str(error)})

@@ -1,13 +1,18 @@
 """``shmtui grade --class``: each student's folder in a box, and nothing gets out of it."""
 
+import contextlib
 import csv
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
+import psutil
 import pytest
 
 from shmtui.grading.namespaces import may_be_apart
+from shmtui.procfs.maps import map_lines
 from tests.compiling import require
 from tests.grading.test_grade import PROGRAMS, source
 from tests.program import run_shmtui
@@ -135,3 +140,45 @@ def test_a_build_command(students: Path) -> None:
     text = RUBRIC.replace('["produtor*.c"]', '["produtor"]\nbuild = "python3 build.py"')
     (students.parent / "rubric.toml").write_text(text.replace("consumidor*.c", "consumidor"))
     assert graded(students, 0)["ana"]["points"] == "5"
+
+
+LOOKS_AROUND = """
+import ctypes
+ATTACH = 16
+for name in ("maps", "mem", "environ"):
+    try:
+        open("/proc/1/" + name, "rb").read(1)
+    except PermissionError:
+        continue
+    raise SystemExit(name + " can be read")
+if ctypes.CDLL(None).ptrace(ATTACH, 1, None, None) == 0:
+    raise SystemExit("it can be traced")
+"""
+
+
+def test_what_grades_is_closed_to_programs_and_open_to_its_user(students: Path) -> None:
+    """A program may not look into what watches it. Its user may: a process that cannot be read could map
+    anything, and would be in the way of every repair.
+    """
+    (student(students, "ana") / "build.py").write_text(LOOKS_AROUND)
+    rubric = students.parent / "rubric.toml"
+    rubric.write_text(
+        RUBRIC.replace('.c"]\nconsumer', '.c"]\nbuild = "python3 build.py"\nconsumer')
+    )
+    command = ["grade", "--class", str(students), "--rubric", str(rubric), "--budget", "20",
+               "-o", str(students.parent / "out")]  # fmt: skip
+    refused, boxed = set(), set()
+    with subprocess.Popen([sys.executable, "-m", "shmtui", *command]) as grading:
+        while grading.poll() is None:
+            for process in psutil.Process(grading.pid).children(recursive=True):
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    if map_lines(process.pid) is None:
+                        refused.add(process.pid)
+                    if (
+                        f"NSpid:\t{process.pid}\t"
+                        in Path(f"/proc/{process.pid}/status").read_text()
+                    ):
+                        boxed.add(process.pid)
+    assert boxed
+    assert not refused
+    assert rows(students.parent / "out")["ana"]["points"] == "5"
