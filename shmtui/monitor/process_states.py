@@ -1,5 +1,6 @@
 """What a process is doing and what it waits on, from its record and from /proc. Pure but for files."""
 
+import mmap
 from pathlib import PurePath
 
 from shmtui.i18n import _
@@ -64,6 +65,17 @@ def besides_of(use: FileUse) -> tuple[Access, ...]:
 def takes_part(use: FileUse) -> bool:
     """Whether a process that has that of the segment may move something in it."""
     return bool(besides_of(use)) or access_of(use) not in {Access.READ, Access.PRIVATE}
+
+
+def lock_pages(layout: Layout) -> set[int]:
+    """The pages of the segment, each by its first byte, that whoever takes part in it has touched: those of its
+    locks and semaphores, or of its indices where it has neither there nor beside it.
+    """
+    roles = (layout.mutex, layout.empty, layout.full, layout.lock)
+    places = {at for at in (*roles, *(member.offset for member in layout.sync)) if at is not None}
+    if not places and not layout.names:
+        places = {at for at, _size in layout.index_spans}
+    return {at - at % mmap.PAGESIZE for at in places}
 
 
 def named_files(layout: Layout | None, folder: str) -> dict[SemaphoreRole, FileIdentity]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Set
 from shmtui.monitor.deaths import Deaths
 from shmtui.monitor.foreign_processes import ForeignProcesses
 from shmtui.monitor.other_semaphores import OtherSemaphores
-from shmtui.monitor.process_states import named_files, takes_part
+from shmtui.monitor.process_states import lock_pages, named_files, takes_part
 from shmtui.monitor.role_inference import ContextSwitchSample, RoleInference, RunStamp
 from shmtui.monitor.sleep_proof import Indices
 from shmtui.monitor.tracked_process import SCAN_NS, TrackedProcess, track
@@ -15,6 +15,7 @@ from shmtui.monitor.worker_processes import WorkerProcesses
 from shmtui.procfs.credentials import FileAccess
 from shmtui.procfs.file_users import FileUsers
 from shmtui.procfs.maps import Mapping, mappings
+from shmtui.procfs.page_counts import nobody_else_has
 from shmtui.procfs.present_processes import last_given
 from shmtui.procfs.run_times import run_stamp, sleep_stamp
 from shmtui.shm.control_format import RecordState
@@ -147,6 +148,7 @@ class ProcessTable:
         if scan or access != self._access:
             self._access = access
             self._unseen.update(self._users.unreadable, self._users.refused, access)
+            self._unseen.account(self._nobody_else)
             self._users.refused.clear()
         programs = {r.pid: r for r in records if r.program and r.state is RecordState.LIVE}
         self._foreign_processes.waits_hidden.clear()
@@ -182,6 +184,13 @@ class ProcessTable:
         dead = {(process.pid, process.start_time) for process in ended}
         found += [p for p in foreign if (p.pid, p.start_time) not in dead]
         return (*found, *ended)
+
+    def _nobody_else(self) -> bool:
+        """Whether the kernel counts nobody at the locks but those that are seen."""
+        pages = {file: {0} for file in self._users.semaphores}
+        if self._layout is not None and (own := lock_pages(self._layout)):
+            pages[self._users.identity] = own
+        return nobody_else_has(pages, {*self._users.uses, *self._workers, os.getpid()})
 
     def _name_semaphores(self) -> None:
         """Find the files that its named semaphores have now."""

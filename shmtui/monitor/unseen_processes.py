@@ -5,10 +5,14 @@ for writing and has shared memory in use: a login's (sd-pam) or an ssh-agent has
 could; root's processes are assumed to take no part, unless the segment is root's own, and the
 assumption is named. So are the processes of users that may not write. The machine's first process
 is its init, and left out; a container's may be the program itself, and counts like any other.
+
+A desktop has many that could take part, as the processes of a browser that lock themselves in, or
+a window manager with a right of its own. Where the kernel counts nobody at the locks but those
+that are seen (`shmtui.procfs.page_counts`), none of them does.
 """
 
 import os
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
 from functools import lru_cache
 from typing import Final
 
@@ -47,6 +51,10 @@ class Unseen(msgspec.Struct, frozen=True):
     """Processes outside this PID namespace may use the same /dev/shm, and /proc shows none."""
     contained: bool = False
     """This is another PID namespace than the machine's, as in a container."""
+    accounted: bool = False
+    """The kernel counts nobody at the segment's locks but those that are seen: whoever else could take part
+    does not, and stands nowhere above.
+    """
 
     @property
     def may_take_part(self) -> bool:
@@ -82,6 +90,13 @@ class Unseen(msgspec.Struct, frozen=True):
     def assumptions(self) -> tuple[str, ...]:
         """What is assumed of the others, in words."""
         found = [*self._of_others]
+        if self.accounted:
+            found.append(
+                _(
+                    "who cannot be read takes no part: the kernel counts nobody at the locks but those that "
+                    "are seen"
+                )
+            )
         if self.idle:
             text = _(
                 "processes that have no shared memory in use take no part ({count} cannot be read)"
@@ -192,6 +207,8 @@ class UnseenProcesses:
         self._contained, self._outside = in_pid_namespace(), others_may_be_outside()
         self._classified: tuple[frozenset[int], FileAccess] | None = None
         """What the classification was last made of."""
+        self._sorted = NOBODY_UNSEEN
+        """By credentials alone."""
         self.now = NOBODY_UNSEEN
         """As of the last update."""
 
@@ -210,10 +227,10 @@ class UnseenProcesses:
         self._credentials = _one_of_equal(frozenset(known.items()))
         self._classified = unreadable, file
         if not unreadable and not self._unlisted:
-            self.now = self._placed(NOBODY_UNSEEN)
+            self.now = self._sorted = self._placed(NOBODY_UNSEEN)
             return
         found = [(pid, known[pid]) for pid in unreadable]
-        self.now = self._placed(
+        self.now = self._sorted = self._placed(
             classify(
                 found,
                 file,
@@ -222,6 +239,21 @@ class UnseenProcesses:
                 contained=self._contained,
             )
         )
+
+    def account(self, nobody_else: Callable[[], bool]) -> None:
+        """Where somebody could take part, ask whether the kernel counts nobody at the segment's locks but those
+        that are seen.
+        """
+        self.now = self._sorted
+        if self.now.may_take_part and nobody_else():
+            self.now = replace(
+                self.now,
+                writers=(),
+                unlisted_writers=False,
+                outside=False,
+                contained=False,
+                accounted=True,
+            )
 
     def _placed(self, unseen: Unseen) -> Unseen:
         return replace(unseen, outside=self._outside, contained=self._contained)

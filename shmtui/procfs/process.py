@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import mmap
 import os
 import time
 from collections.abc import Container, Iterator
@@ -269,6 +270,13 @@ def resident_shared(pid: int) -> int:
         for line in read_file(f"/proc/{pid}/status", 4096).splitlines():
             if line.startswith(b"RssShmem:"):
                 return int(line.split()[1]) * 1024
+    return 0
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that ``pid`` has in its page table (proc_pid_statm(5)); 0 once it is gone."""
+    with contextlib.suppress(OSError):
+        return int(read_file(f"/proc/{pid}/statm", 256).split()[1]) * mmap.PAGESIZE
     return 0
 
 

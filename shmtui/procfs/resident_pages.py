@@ -16,6 +16,8 @@ _THERE: Final = 0xC0
 """Bits 63 and 62 of an entry, in its last byte: the page is in memory and this process has it, or it
 is in the swap.
 """
+_SHARED: Final = 0xA0
+"""Bits 63 and 61, likewise: it is in memory, and it is a file's and not a copy of this process's own."""
 _BLOCK: Final = 1 << 13
 """Pages that are asked for at once."""
 _FLAGS: Final = bytes(1 if bits & _THERE else 0 for bits in range(256))
@@ -33,6 +35,11 @@ class PageTable:
         """Whether the process has the page of an address: reading it allocates none."""
         raw = os.pread(self._fd, _ENTRY, address // mmap.PAGESIZE * _ENTRY)
         return len(raw) == _ENTRY and bool(raw[-1] & _THERE)
+
+    def has_shared(self, address: int) -> bool:
+        """Whether the process has a file's page there now, which others see what it stores in."""
+        raw = os.pread(self._fd, _ENTRY, address // mmap.PAGESIZE * _ENTRY)
+        return len(raw) == _ENTRY and raw[-1] & _SHARED == _SHARED
 
     def add(self, mapping: SharedMapping, known: dict[int, int]) -> None:
         """Note in ``known`` the pages of the mapping's file that the process has: a bit in every eighth

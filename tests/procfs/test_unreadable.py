@@ -1,5 +1,6 @@
 """A process that this user may not read may take part unseen, by whose it is and what it may write."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -33,7 +34,7 @@ for dumpable in map(int, sys.stdin):
 
 
 class Peer:
-    """A process of this user that maps a segment and can hide from this user."""
+    """A process of this user that maps a segment, has touched it, and can hide from this user."""
 
     def __init__(self, name: str) -> None:
         self.process = subprocess.Popen(
@@ -136,6 +137,28 @@ def test_an_unreadable_process_of_the_owner_counts(peer: tuple[Peer, str]) -> No
     assert any(str(process.pid) in limit or "processes" in limit for limit in hidden.limits)
     assert not seen.unseen
     assert process.pid in {p.pid for p in seen.processes}
+
+
+def test_an_unreadable_process_that_never_came_near_takes_no_part(
+    peer: tuple[Peer, str], make_buffer: MakeBuffer
+) -> None:
+    """A desktop has many: it has shared memory in use, and could open the segment. The kernel counts nobody at
+    the locks but those that are seen.
+    """
+    process, other = peer
+    process.hide()
+    buffer = make_buffer()
+    with contextlib.ExitStack() as ends:
+        for name in (buffer.name, other):
+            ends.callback(Peer(name).end)
+        for name, unseen in ((buffer.name, False), (other, True)):
+            sampler = Sampler(name)
+            ends.callback(sampler.close)
+            snapshot = sampler.sample(thorough=True)
+            assert snapshot.unseen is unseen
+            assert bool(snapshot.unseen_pids) is unseen
+            assert any("cannot be read" in limit for limit in snapshot.limits) is unseen
+            assert any("nobody at the locks" in each for each in snapshot.assumptions) is not unseen
 
 
 def test_credentials_are_read_though_the_process_is_hidden(peer: tuple[Peer, str]) -> None:
