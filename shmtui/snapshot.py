@@ -80,6 +80,17 @@ class Status(StrEnum):
     UNKNOWN = N_("unknown")
 
 
+def short_name(role: SemaphoreRole | None, name: str) -> str:
+    """A semaphore by its member in the program; the role where that word is in the member's name, and for a named
+    one, whose name is longer than its place.
+
+    >>> short_name(SemaphoreRole.MUTEX, "trava"), short_name(SemaphoreRole.MUTEX, "/a.mutex")
+    ('trava', 'mutex')
+    """
+    word = role or ""
+    return word if not name or name.startswith("/") or word in name.lower() else name
+
+
 class Process(msgspec.Struct, frozen=True):
     """A process that maps the segment, or a worker that has just ended."""
 
@@ -195,17 +206,18 @@ class Process(msgspec.Struct, frozen=True):
     stores: tuple[str, ...] = ()
     """The indices that a breakpoint saw it store into: ``in``, ``out``."""
 
+    one_of: tuple[str, ...] = ()
+    """The processes, by name and PID, that what each waits on is shared out among: that it is ``waits`` for this
+    one of them is as good as any other way. None: what it waits on is known. Hostile text is possible."""
+
     def waits_for(self, lock: SyncObject) -> bool:
         """Whether a thread of it sleeps on that lock or semaphore."""
         return lock.name in self.sleeps_on or (lock.role is not None and lock.role in self.waits)
 
     @property
     def blocked_word(self) -> str:
-        """``blocked_on`` by its member in the program; the role where that word is in the member's name, and
-        for a named semaphore, whose name is longer than its place. Hostile text is possible.
-        """
-        role, name = self.blocked_on or "", self.blocked_name
-        return role if not name or name.startswith("/") or role in name.lower() else name
+        """``blocked_on`` by its `short_name`; where it is one of several, all of them. Hostile text is possible."""
+        return self.blocked_name if self.one_of else short_name(self.blocked_on, self.blocked_name)
 
     @property
     def alive(self) -> bool:
@@ -358,10 +370,13 @@ class Snapshot(_WorkedOut, msgspec.Struct, frozen=True, dict=True):
     or a thread: it may have let go of the segment before it was looked at. The kernel tells it of each
     (`shmtui.procfs.fork_watch`); where it may not be asked, one that may have run counts once anything has
     begun anywhere in the machine. 0: none did; None: it cannot be told."""
+    sleepers: dict[SemaphoreRole, int] = msgspec.field(default_factory=dict)
+    """How many threads sleep on each semaphore, by the kernel's own count; asked where ``waits_hidden`` has any.
+    Private waits are not counted."""
     waits_hidden: tuple[int, ...] = ()
     """PIDs of those in ``processes`` whose waits this user may not read (/proc/PID/syscall)."""
     waits_counted: tuple[int, ...] = ()
-    """Those of ``waits_hidden`` whose waits the semaphores' waiter counts tell."""
+    """Those of ``waits_hidden`` whose waits the numbers of waiters tell."""
     assumptions: tuple[str, ...] = ()
     """What is assumed of processes that this user cannot read, in words: it holds for nearly
     every program, and is no proof. A finding that rests on it is at most likely and names it.

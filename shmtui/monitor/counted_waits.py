@@ -1,8 +1,13 @@
-"""What threads wait on where /proc/PID/syscall is refused: told by the semaphores' waiter counts.
+"""What threads wait on where /proc/PID/syscall is refused: told by how many sleep on each semaphore.
 
 Under Yama's scope 1 a user may read the ``syscall`` of descendants alone, and the wait channels
-(``wchan``) of all own processes. These say which threads sleep on some futex. Where the
-semaphores count as many waiters as there are such threads, each sleeps on one of them.
+(``wchan``) of all own processes. These say which threads sleep on some futex. Where as many threads
+sleep on the semaphores as there are such, each sleeps on one of them. How many do, the kernel tells
+(`shmtui.shm.futex_queue`); of semaphores of one process alone it counts none, and their own waiter
+counts are taken, in which those who died waiting stay.
+
+Which of several sleeps on which may be left open. What is said of them together holds all the same:
+nobody of them runs, or sleeps elsewhere.
 """
 
 from collections import Counter
@@ -10,46 +15,48 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from shmtui.i18n import _
 from shmtui.procfs.futex import futex_sleepers
 from shmtui.procfs.thread_calls import MANY
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import SemaphoreState
-from shmtui.snapshot import Process, ProcessState
+from shmtui.snapshot import Process, ProcessState, short_name
 
 OWN = {Role.PRODUCER: SemaphoreRole.EMPTY, Role.CONSUMER: SemaphoreRole.FULL}
 _SIDES = {semaphore: role for role, semaphore in OWN.items()}
 
 Sleeper = tuple[int, int, Role]
 """A process whose waits are hidden: its PID, how many threads of it sleep, and its side."""
+Shares = dict[int, tuple[SemaphoreRole, ...]]
+"""The semaphores that the threads of each sleep on, by PID."""
 
 
 def uncounted(
-    semaphores: Mapping[SemaphoreRole, SemaphoreState], read: Iterable[SemaphoreRole]
+    semaphores: Mapping[SemaphoreRole, SemaphoreState],
+    sleepers: Mapping[SemaphoreRole, int],
+    read: Iterable[SemaphoreRole],
 ) -> Counter[SemaphoreRole] | None:
-    """How many waiters each semaphore counts beyond those of the sleepers that were ``read``; None
-    where a count is not known.
+    """How many sleep on each semaphore beyond those that were ``read``; None where it is not known. ``sleepers``:
+    as `Snapshot.sleepers`.
     """
     left: Counter[SemaphoreRole] = Counter()
     for role, state in semaphores.items():
-        if state.waiters is None:
+        count = state.waiters if state.shared is False else sleepers.get(role, state.waiters)
+        if count is None:
             return None
-        left[role] = state.waiters
+        left[role] = count
     left.subtract(read)
     return left
 
 
-def share_out(
-    sleepers: Sequence[Sleeper], left: Counter[SemaphoreRole], *, by_name: bool
-) -> dict[int, tuple[SemaphoreRole, ...]] | None:
-    """The semaphores of each sleeper, by PID; None where the counts leave it open.
+def share_out(sleepers: Sequence[Sleeper], left: Counter[SemaphoreRole]) -> Shares | None:
+    """One way in which they can sleep on the semaphores; None where there is none.
 
-    ``left``: see `uncounted`; they have to add up to the threads. A producer sleeps on ``empty`` or ``mutex``, a consumer on ``full``
-    or ``mutex``. One of an unknown side can only be told where one semaphore is left. Without
-    ``by_name`` also where nobody is left on ``mutex``: who sleeps on a permit holds none,
-    whichever it is.
+    ``left``: see `uncounted`; they have to add up to the threads. A producer sleeps on ``empty`` or ``mutex``, a
+    consumer on ``full`` or ``mutex``, and one of an unknown side on any of them.
 
     >>> M, E, F = SemaphoreRole
-    >>> share_out([(7, 1, Role.UNKNOWN)], Counter({M: 1, E: 0, F: 0}), by_name=True)
+    >>> share_out([(7, 1, Role.UNKNOWN)], Counter({M: 1, E: 0, F: 0}))
     {7: (<SemaphoreRole.MUTEX: 'mutex'>,)}
     """
     if min(left.values(), default=-1) < 0 or left.total() != sum(n for _pid, n, _side in sleepers):
@@ -59,8 +66,6 @@ def share_out(
         kinds = [role for role, count in left.items() if count]
         if side in OWN:
             kinds = [OWN[side], SemaphoreRole.MUTEX]
-        elif len(kinds) > 1 and (by_name or left[SemaphoreRole.MUTEX]):
-            return None
         taken: list[SemaphoreRole] = []
         for role in kinds:
             count = min(left[role], threads - len(taken))
@@ -72,33 +77,59 @@ def share_out(
     return found
 
 
+def left_open(sleepers: Sequence[Sleeper], shares: Shares) -> frozenset[int]:
+    """Those that another way would give something else.
+
+    >>> M, E, F = SemaphoreRole
+    >>> two = [(7, 1, Role.PRODUCER), (8, 1, Role.PRODUCER)]
+    >>> sorted(left_open(two, {7: (E,), 8: (M,)})), sorted(left_open(two, {7: (E,), 8: (E,)}))
+    ([7, 8], [])
+    """
+    kinds: dict[Role, set[SemaphoreRole]] = {}
+    for pid, _threads, side in sleepers:
+        kinds.setdefault(side, set()).update(shares[pid])
+    unknown = [side for side in kinds if side not in OWN]
+    if any(len(kinds[side]) > 1 for side in unknown) and SemaphoreRole.MUTEX in set().union(
+        *kinds.values()
+    ):
+        return frozenset(shares)  # Whoever waits for mutex may be of any side.
+    several = {side for side, its in kinds.items() if len(its) > 1}
+    found = [pid for pid, _threads, side in sleepers if side in several]
+    return frozenset(found if len(found) > 1 else ())
+
+
 def with_counted_waits(
     processes: tuple[Process, ...],
     hidden: Collection[int],
     semaphores: Mapping[SemaphoreRole, SemaphoreState],
+    sleepers: Mapping[SemaphoreRole, int],
     names: Mapping[SemaphoreRole, str],
 ) -> tuple[tuple[Process, ...], tuple[int, ...]]:
-    """``processes`` with what those whose waits are ``hidden`` wait on, and the PIDs of these. ``names``: what
-    the program calls the semaphores.
+    """``processes`` with what those whose waits are ``hidden`` wait on, and the PIDs of these. ``sleepers``: as
+    `Snapshot.sleepers`; ``names``: what the program calls the semaphores.
 
-    Unchanged, and no PIDs, where the counts leave it open or a wait channel cannot be read.
+    Unchanged, and no PIDs, where the numbers do not add up or a wait channel cannot be read.
     Whether such a wait is private or has a timeout is not known.
     """
     unread = [p for p in processes if p.alive and p.pid in hidden]
     asleep = {p.pid: futex_sleepers(p.pid, MANY) for p in unread}
     if not unread or None in asleep.values():
         return processes, ()
-    left = uncounted(semaphores, (role for p in processes if p.alive for role in p.waits))
-    sleepers = [(p.pid, n, p.role) for p in unread if (n := asleep[p.pid])]
-    shared_out = None if left is None else share_out(sleepers, left, by_name=True)
-    if shared_out is None:
+    left = uncounted(semaphores, sleepers, (role for p in processes if p.alive for role in p.waits))
+    hidden_sleepers = [(p.pid, n, p.role) for p in unread if (n := asleep[p.pid])]
+    shares = None if left is None else share_out(hidden_sleepers, left)
+    if shares is None:
         return processes, ()
-    return (
-        tuple(
-            _waiting(p, shared_out[p.pid], names) if p.pid in shared_out else p for p in processes
-        ),
-        tuple(p.pid for p in unread),
-    )
+    unsettled = left_open(hidden_sleepers, shares)
+    among = tuple(f"{p.name} (PID {p.pid})" for p in unread if p.pid in unsettled)
+    told = {
+        p.pid: _one_of(p, shares, unsettled, among, names)
+        if p.pid in unsettled
+        else _waiting(p, shares[p.pid], names)
+        for p in unread
+        if p.pid in shares
+    }
+    return tuple(told.get(p.pid, p) for p in processes), tuple(p.pid for p in unread)
 
 
 def _waiting(
@@ -107,5 +138,22 @@ def _waiting(
     side = next((_SIDES[role] for role in waits if role in _SIDES), process.role)
     return replace(
         process, role=side, waits=waits, blocked_on=waits[0], blocked_name=names.get(waits[0], ""),
+        state=ProcessState.BLOCKED,
+    )  # fmt: skip
+
+
+def _one_of(
+    process: Process,
+    shares: Shares,
+    unsettled: Collection[int],
+    among: tuple[str, ...],
+    names: Mapping[SemaphoreRole, str],
+) -> Process:
+    """One that sleeps on one of the semaphores that those like it sleep on."""
+    may = (OWN[process.role], SemaphoreRole.MUTEX) if process.role in OWN else tuple(SemaphoreRole)
+    found = {role for pid in unsettled for role in shares[pid]}
+    words = [short_name(role, names.get(role, "")) for role in may if role in found]
+    return replace(
+        process, waits=shares[process.pid], blocked_name=_(" or ").join(words), one_of=among,
         state=ProcessState.BLOCKED,
     )  # fmt: skip

@@ -13,6 +13,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.layouts.ring_values import Reading, count_of, index_of, semaphore_words
 from shmtui.monitor.occupancy import occupancy
 from shmtui.procfs.clock import SYSTEM_CLOCK, Clock
+from shmtui.shm.futex_queue import sleepers
 from shmtui.shm.layout import SEM_SIZE, ItemType, Layout, counted_on, slot_of
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import counted
@@ -118,6 +119,20 @@ class RingReader:
             steady = steady and self._state(again) == state
         shown = self._layout.item.size if in_full else self._item.size
         return replace(state, data=self._items(raws[0], slots, shown), steady=steady)
+
+    def sleepers(self) -> dict[SemaphoreRole, int]:
+        """How many threads sleep on each semaphore, by the kernel's own count (`futex_queue.sleepers`); without those
+        of which it does not tell.
+        """
+        layout, found = self._layout, {}
+        for role in SemaphoreRole:
+            at, fd = layout.semaphore_offset(role), self._fds.get(layout.semaphore_name(role) or "")
+            count = self._reader.sleepers(at) if at is not None else None
+            if fd is not None:
+                count = sleepers(fd, 0)
+            if count is not None:
+                found[role] = count
+        return found
 
     def stored(self, slots: int) -> tuple[object, ...]:
         """All that a sample with the first ``slots`` slots reads of the ring, not decoded: equal while

@@ -323,6 +323,7 @@ class Sampler:
             throughput=self._kept(throughput),
             exact=None if self._exact is None else self._exact.now,
             processes=processes,
+            sleepers=ring_reader.sleepers() if table.waits_hidden else {},
             mutex_free_ns=self._mutex_free_ns,
             joined_ns=segment.joined_ns(),
             lent_ns=segment.lent_ns(now_ns),

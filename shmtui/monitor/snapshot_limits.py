@@ -5,16 +5,19 @@ from typing import Final
 from msgspec.structs import replace
 
 from shmtui.i18n import _
-from shmtui.monitor.counted_waits import with_counted_waits
+from shmtui.monitor.counted_waits import OWN, with_counted_waits
 from shmtui.monitor.older_segments import unlinked_mappings
 from shmtui.monitor.open_segment import OpenSegment
 from shmtui.monitor.process_states import role_names
 from shmtui.monitor.snapshot_parts import threads_unread
 from shmtui.shm.control_format import control_name
-from shmtui.snapshot import Access, Snapshot
+from shmtui.shm.protocol import Role
+from shmtui.snapshot import Access, Process, Snapshot
 
 ASK_NS: Final = 200_000_000
 """How often the kernel is asked who may write, at the most."""
+SLEPT_S: Final = 0.1
+"""Longer than a sample takes."""
 
 
 class SnapshotLimits:
@@ -53,8 +56,14 @@ class SnapshotLimits:
                 ).format(name=self._name)
             )
         processes, counted = with_counted_waits(
-            snapshot.processes, table.waits_hidden, snapshot.semaphores, role_names(segment.layout)
+            snapshot.processes,
+            table.waits_hidden,
+            snapshot.semaphores,
+            snapshot.sleepers,
+            role_names(segment.layout),
         )
+        if snapshot.sleepers:
+            table.learn_roles(_sides_told(processes, counted))
         assumptions = [] if elsewhere is False else list(unseen.assumptions)
         if counted:
             text = _("what PID {pids} waits on follows from the waiter counts alone")
@@ -99,3 +108,11 @@ class SnapshotLimits:
             return limits
         text = _("its control block {control} is not used: {why}")
         return (*limits, text.format(control=control_name(self._name), why=doubt))
+
+
+def _sides_told(processes: tuple[Process, ...], counted: tuple[int, ...]) -> dict[int, Role]:
+    """The sides of those that sleep on a permit, by how many sleep on each semaphore. They slept while both that and
+    their wait channels were read.
+    """
+    asleep = (p for p in processes if p.pid in counted and p.waits and not p.one_of)
+    return {p.pid: p.role for p in asleep if p.role in OWN and (p.blocked_for or 0.0) >= SLEPT_S}

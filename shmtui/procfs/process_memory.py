@@ -17,6 +17,7 @@ from shmtui.procfs.mapped_pages import MappedPages, identity_of
 from shmtui.procfs.process import processes
 from shmtui.procfs.shared_mappings import SharedMapping, SharedMappings
 from shmtui.procfs.sysvipc import SysvSegment, by_number, sysv_segments
+from shmtui.shm.futex_queue import sleepers
 from shmtui.shm.segment import FileIdentity
 from shmtui.shm.segment_reader import SegmentStatus, Span, data_of_file
 from shmtui.shm.system_v_attachment import SystemVAttachment
@@ -71,6 +72,10 @@ class ProcessMemory:
             return os.pread(self._fd, length, offset)
         assert self._mapped is not None
         return self._mapped.read(offset, length)
+
+    def sleepers(self, offset: int) -> int | None:
+        """As `futex_queue.sleepers`; None where only processes' own memory is at hand."""
+        return None if self._fd is None else sleepers(self._fd, offset)
 
     def stretches(self) -> Iterator[Span]:
         if self._fd is not None:
@@ -185,6 +190,10 @@ class SystemVMemory:
         source = self._own or self._mapped
         assert source is not None
         return source.read(offset, length)
+
+    def sleepers(self, _offset: int) -> int | None:
+        """None: it has no file."""
+        return None
 
     def stretches(self) -> Iterator[Span]:
         if self._own is None and self._mapped is not None:

@@ -234,6 +234,8 @@ class Repairer:
         positions = observed.positions(snapshot)
         if words(before) == words(snapshot):
             positions = with_earlier(positions, places_before)
+            # The kernel counts nobody who is stopped.
+            snapshot = replace(snapshot, sleepers=before.sleepers)
         earlier = interrupted(observed)
         plan = plan_now(observed, snapshot, agreed.findings, earlier, self.consent, positions)
         if not isinstance(plan, Plan):

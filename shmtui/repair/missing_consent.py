@@ -106,12 +106,15 @@ def too_early(snapshot: Snapshot, consent: Consent) -> Refusal:
 
 def side_unknown(positions: Sequence[ProtocolPosition], consent: Consent) -> Refusal | None:
     """The refusal of the permits where one that waits for mutex holds a permit of either kind."""
-    sideless = [p for p in positions if p.on_mutex and p.side is Role.UNKNOWN]
-    if not sideless:
+    waiting = [p for p in positions if p.on_mutex and p.side is Role.UNKNOWN]
+    if not waiting:
         return None
+    sideless = waiting
+    if any(p.unsettled for p in waiting):
+        sideless = [p for p in positions if p.unsettled and p.side is Role.UNKNOWN]
     return Refusal(
         _("waiting for {mutex}, and perhaps a producer, perhaps a consumer: {who}").format(
-            **consent.names, who=position_names(sideless)
+            **consent.names, who=position_names(waiting)
         ),
         _(
             "say which, as here by their names, which prove nothing: {command}; or repair it again "

@@ -95,10 +95,13 @@ def behind(
     """Programs asleep on a permit while mutex is taken: one may hold it, against the usual order."""
     if not mutex_taken(snapshot) or uninitialised(snapshot):
         return ()
+    permits = {Place.EMPTY, Place.FULL}
+    any_unsettled = any(p.unsettled and p.place in permits for p in positions)
     return tuple(
         p
         for p in positions
-        if p.process.origin is not Origin.WORKER and p.place in {Place.EMPTY, Place.FULL}
+        if p.process.origin is not Origin.WORKER
+        and (p.place in permits or (p.unsettled and any_unsettled))
     )
 
 

@@ -6,7 +6,7 @@ the mutex is free. A process that runs has no known position: it may be anywhere
 
 Which word a thread sleeps on is in ``/proc/PID/syscall``. Where this user may not read that
 (Yama scope 1, and the process is not a descendant), the wait channel still says that it sleeps
-on a futex, and the semaphores' waiter counts may leave one answer (`eliminate`).
+on a futex, and how many sleep on each semaphore tells the rest (`eliminate`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from shmtui.diagnosis.holders import WAIT_PERMIT
-from shmtui.monitor.counted_waits import share_out, uncounted
+from shmtui.monitor.counted_waits import left_open, share_out, uncounted
 from shmtui.monitor.process_states import semaphore_at
 from shmtui.procfs.futex import FutexWait, futex_sleepers, futex_waits, in_system_call
 from shmtui.procfs.maps import mappings
@@ -73,7 +73,9 @@ class ProtocolPosition(msgspec.Struct, frozen=True):
     """Its threads that sleep on a semaphore."""
     readable: bool = True
     """Whether this user may read what its threads wait on. Where not, ``asleep`` is what the
-    waiter counts leave, and ``place`` what was seen before the process was stopped."""
+    numbers of waiters leave, and ``place`` what was seen before the process was stopped."""
+    unsettled: bool = False
+    """Whether another one like it may sleep where it is said to, and it where that one is."""
 
     @property
     def private(self) -> bool:
@@ -155,7 +157,7 @@ def with_earlier(
 def eliminate(
     positions: Sequence[ProtocolPosition], snapshot: Snapshot
 ) -> tuple[ProtocolPosition, ...] | None:
-    """Give each hidden sleeper its semaphore by the waiter counts; None where they leave it open.
+    """Give each hidden sleeper a semaphore by how many sleep on each; None where the numbers do not add up.
 
     Which of two producers sleeps on which is not told apart, and does not have to be: what they
     hold together is the same.
@@ -163,11 +165,13 @@ def eliminate(
     hidden = [p for p in positions if p.place is Place.HIDDEN]
     if not hidden:
         return tuple(positions)
-    left = uncounted(snapshot.semaphores, (role for p in positions for role, _private in p.asleep))
+    read = (role for p in positions for role, _private in p.asleep)
+    left = uncounted(snapshot.semaphores, snapshot.sleepers, read)
     sleepers = [(p.process.pid, p.process.threads or 1, p.side) for p in hidden]
-    waits = None if left is None else share_out(sleepers, left, by_name=False)
+    waits = None if left is None else share_out(sleepers, left)
     if waits is None:
         return None
+    unsettled = left_open(sleepers, waits)
     found = []
     for position in positions:
         # Private words of glibc: who waits on them waits privately.
@@ -175,8 +179,12 @@ def eliminate(
             (role, snapshot.semaphores[role].shared is False)
             for role in waits.get(position.process.pid, ())
         )
-        placed = replace(position, place=_AT[asleep[0][0]], asleep=asleep) if asleep else position
-        found.append(placed)
+        if asleep:
+            unread = position.process.pid in unsettled
+            position = replace(  # noqa: PLW2901 - it is the same one, placed
+                position, place=_AT[asleep[0][0]], asleep=asleep, unsettled=unread
+            )
+        found.append(position)
     return tuple(found)
 
 

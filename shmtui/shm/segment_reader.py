@@ -15,6 +15,7 @@ from typing import Final, Protocol
 import msgspec
 
 from shmtui.errors import ShmtuiError
+from shmtui.shm.futex_queue import sleepers
 from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.segment import SHM_DIR, FileIdentity, identity_at, open_readonly, segment_path
 from shmtui.shm.semaphore import named_semaphore_path
@@ -71,6 +72,9 @@ class ByteSource(Protocol):
     def stretches(self) -> Iterator[Span]:
         """The parts that may hold anything but zeros, in order."""
 
+    def sleepers(self, offset: int) -> int | None:
+        """How many threads sleep on a word; None where it cannot be told."""
+
     def close(self) -> None:
         """Give back what it keeps open. A second call does nothing."""
 
@@ -116,6 +120,10 @@ class SegmentFile:
         """The parts of the file that are no holes, in order."""
         return data_of_file(self._fd)
 
+    def sleepers(self, offset: int) -> int | None:
+        """As `futex_queue.sleepers`."""
+        return sleepers(self._fd, offset)
+
     def close(self) -> None:
         """Close the descriptor. A second call does nothing: the number may be another file's."""
         if self._fd >= 0:
@@ -136,7 +144,7 @@ class SegmentReader:
         self.identity = self._source.identity
         self.semaphore = self._source.semaphore
         self.status, self.read = self._source.status, self._source.read
-        self.stretches = self._source.stretches
+        self.stretches, self.sleepers = self._source.stretches, self._source.sleepers
         self.close = self._source.close
 
     @property

@@ -3,14 +3,17 @@
 The tests hold with all rights too. Where something is refused they expect the line that says so.
 """
 
+import contextlib
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from shmtui.procfs.futex import futex_sleepers
 from shmtui.shm.segment import segment_path, unlink_segment
 from tests.compiling import Compiler
 from tests.peers import Peer, build
@@ -64,6 +67,34 @@ def test_a_foreign_program_is_repaired(produtor: Peer, name: str) -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "items move again" in done.stdout
     assert produtor.line() == "Produzindo: 0"
+
+
+def test_a_dead_holder_of_a_ring_that_was_never_seen_to_move(gcc: Compiler, name: str) -> None:
+    """Its sides are not known, and who waits for what need not be: all of them sleep on its semaphores. It is found
+    at the first look, and repaired by its user's own right.
+    """
+    shutil.copy(Path(__file__).parent / "inside.c", gcc.directory)
+    program = str(gcc.program(gcc.directory / "inside.c"))
+    subprocess.run([program, name, "i"], check=True)
+    with contextlib.ExitStack() as ends:
+        ends.callback(unlink_segment, name)
+        words = (("c",), ("p",), ("p", "12"))
+        started = []
+        for each in words:
+            peer = subprocess.Popen([program, name, *each], stdout=subprocess.PIPE, text=True)
+            started.append(ends.enter_context(peer))
+            ends.callback(peer.kill)
+        *others, holder = started
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "inside\n"
+        holder.kill()
+        poll(lambda: all(futex_sleepers(each.pid) for each in others), "the others wait")
+        checked = run_shmtui("check", name, *SLOTS)
+        assert checked.returncode == 1, checked.stdout
+        assert "dead-holder (likely)" in checked.stdout
+        done = run_shmtui("repair", name, *SLOTS, "--yes", "--lock")
+        assert (done.returncode, done.stderr) == (1, ""), done.stdout
+        assert "items move again" in done.stdout
 
 
 def test_ls_shows_who_maps_it(produtor: Peer, name: str) -> None:

@@ -62,7 +62,7 @@ def held_mutex(history: History) -> Iterator[Finding]:
     behind = tuple(
         p
         for p in processes
-        if p.origin is not Origin.WORKER and {EMPTY, FULL} & set(p.waits) and not slept_since(p)
+        if p.origin is not Origin.WORKER and _may_wait_for_a_permit(p, now) and not slept_since(p)
     )
     mark = position(now)
     facts = (
@@ -93,6 +93,12 @@ def held_mutex(history: History) -> Iterator[Finding]:
     elif not (now.elsewhere or hidden_alone(now)) and (waiting or _missing(history, deficit)):
         # Somebody who is seen nowhere and has the file open for writing may hold it.
         yield _without_holder(held)
+
+
+def _may_wait_for_a_permit(process: Process, now: Snapshot) -> bool:
+    """Whether it sleeps on a permit, or one of those does whose waits are shared out among it and others."""
+    shared_out = [p for p in living(now) if p.one_of] if process.one_of else [process]
+    return any({EMPTY, FULL} & set(p.waits) for p in shared_out)
 
 
 def _by_holders(

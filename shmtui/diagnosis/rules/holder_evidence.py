@@ -44,6 +44,10 @@ def placed(held: HeldMutex) -> str:
         return _(
             "no process that can be seen holds {mutex}: it is known where each one waits"
         ).format(**held.history.names)
+    if any(p.one_of for p in living(held.history.now)):
+        return _(
+            "no other live process can hold {mutex}: as many sleep on the semaphores as there are"
+        ).format(**held.history.names)
     if held.behind:
         return _("no other live process can hold {mutex}: it is known where each one waits").format(
             **held.history.names
