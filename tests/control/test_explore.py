@@ -461,6 +461,7 @@ def test_attempts_that_end_some_time(built: Callable[..., str], explored: Explor
 def test_who_sleeps_between_two_attempts(
     built: Callable[..., str],
     name: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     words: str,
     sleeps: bool,
@@ -468,8 +469,10 @@ def test_who_sleeps_between_two_attempts(
     """Also where it goes on later."""
     monkeypatch.setenv("EXPLORED", name)
     program = built("named")
-    done = run_shmtui("grade", "--budget", "8", "--format", "json", "--producer", f"{program} p", "--consumer",
-                      f"{program} c {words}", timeout=6 * PATIENCE)  # fmt: skip
+    rubric = tmp_path / "rubric.toml"
+    rubric.write_text("[trials]\nitems = 2\n[checks]\nno-busy-wait = 1\n")
+    done = run_shmtui("grade", "--rubric", str(rubric), "--format", "json", "--producer", f"{program} p",
+                      "--consumer", f"{program} c {words}", timeout=6 * PATIENCE)  # fmt: skip
     checks = {each["check"]: each for each in json.loads(done.stdout)["results"]}
     assert ("sleeps in between" in checks["no-busy-wait"]["evidence"]) == sleeps
     assert (checks["no-busy-wait"]["verdict"] == "fail") != sleeps
