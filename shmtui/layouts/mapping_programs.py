@@ -12,10 +12,11 @@ from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.plain_layouts import MAX_SIZE, signatures
 from shmtui.layouts.program_files import ProgramFiles
 from shmtui.layouts.vocabulary import roles_by_name
-from shmtui.procfs.futex import futex_waits
+from shmtui.procfs.futex import futex_sleepers, futex_waits
 from shmtui.procfs.maps import mappings, named_semaphores_of
 from shmtui.procfs.process import process_name, thread_count
 from shmtui.procfs.shared_mappings import SharedMappings
+from shmtui.procfs.thread_calls import MANY
 from shmtui.shm.libc import Libc, running_libc
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity
@@ -58,6 +59,11 @@ class Peers(msgspec.Struct, frozen=True):
         for pid in self.pids:
             found |= {wait.offset for wait in futex_waits(pid, mappings(pid, identity) or ()) or ()}
         return found
+
+    def hidden_sleepers(self) -> int:
+        """How many of their threads sleep on some futex, of those of which this user may not read on which."""
+        hidden = (pid for pid in self.pids if futex_waits(pid, ()) is None)
+        return sum(futex_sleepers(pid, MANY) or 0 for pid in hidden)
 
     @property
     def semaphores(self) -> tuple[str, ...]:

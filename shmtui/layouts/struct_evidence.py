@@ -1,6 +1,6 @@
 """What the live bytes say of a struct: they refuse one that they contradict, and decide what it leaves open."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from struct import unpack
 from typing import Final
 
@@ -31,9 +31,10 @@ from shmtui.layouts.struct_layout import StructLayout
 from shmtui.layouts.struct_members import Member, Struct, sync_members
 from shmtui.layouts.vocabulary import CERTAIN, COUNT, fitness
 from shmtui.shm.item_shape import Scalar
-from shmtui.shm.layout import Layout
+from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.segment_reader import SegmentReader
+from shmtui.shm.semaphore import decode
 
 EVIDENCE_SECONDS: Final = 0.3
 """How long the values are watched for what tells ``head`` from ``tail``."""
@@ -59,7 +60,20 @@ def nothing_shows_it(segment: MappedSegment, found: StructLayout) -> bool:
     if not own or found.layout.libc is not Libc.GLIBC or not any(raw):
         return False
     shown = {*signatures(raw, Libc.GLIBC), *segment.peers.waits_on(segment.reader.identity)}
-    return not own & shown
+    return not (own & shown or _counts_sleepers(segment, own))
+
+
+def _counts_sleepers(segment: MappedSegment, semaphores: Set[int]) -> bool:
+    """Whether somebody sleeps on one of these semaphores, where it is hidden what he sleeps on: the kernel counts
+    him, or together they count as many waiters as such threads sleep.
+    """
+    reader = segment.reader
+    if any(reader.sleepers(at) for at in semaphores):
+        return True
+    raws = (reader.read(at, SEM_SIZE) for at in semaphores)
+    words = [decode(raw, Libc.GLIBC) for raw in raws if len(raw) == SEM_SIZE]
+    counted = sum(max(each.waiters or 0, 0) for each in words if not each.value)
+    return counted > 0 and counted == segment.peers.hidden_sleepers()
 
 
 def zeros_behind(reader: SegmentReader, end: int) -> bool:

@@ -69,6 +69,22 @@ def test_a_foreign_program_is_repaired(produtor: Peer, name: str) -> None:
     assert produtor.line() == "Produzindo: 0"
 
 
+def test_the_courses_pair(gcc: Compiler, name: str) -> None:
+    """Both hang, the source lies beside them, and nothing is said of the layout."""
+    with contextlib.ExitStack() as ends:
+        ends.callback(unlink_segment, name)
+        pair = [
+            ends.enter_context(Peer(build(gcc, each, name))) for each in ("produtor", "consumidor")
+        ]
+        poll(lambda: all(futex_sleepers(each.pid) for each in pair), "both wait")
+        checked = run_shmtui("check", name)
+        assert checked.returncode == 1, checked.stdout
+        assert all(f"(PID {each.pid})" in checked.stdout for each in pair)
+        done = run_shmtui("repair", name, "--yes")
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        assert [each.line() for each in pair] == ["Produzindo: 0", "Consumindo: 0"]
+
+
 def test_a_dead_holder_of_a_ring_that_was_never_seen_to_move(gcc: Compiler, name: str) -> None:
     """Its sides are not known, and who waits for what need not be: all of them sleep on its semaphores. It is found
     at the first look, and repaired by its user's own right.

@@ -79,7 +79,7 @@ GHOST_SAMPLES: Final = 4
 def never_initialised(history: History) -> Iterator[Finding]:
     """All three semaphores are as ftruncate left them, or as sem_open made them with the value 0."""
     now = history.now
-    waiting = [p for p in living(now) if p.blocked_on is not None]
+    waiting = [p for p in living(now) if p.waits]
     # While no process waits, the one that made the segment may be about to call sem_init. Where
     # waits are hidden, it is unknown whether one waits.
     # A named semaphore may be opened with 0 and posted to right after.
