@@ -51,7 +51,7 @@ def _state(process: Process, glyphs: Glyphs) -> Span:
 def _cause(process: Process, glyphs: Glyphs, *, long: bool) -> Span:
     """For narrow tables: what it is blocked on in the place of the word *blocked*."""
     if process.blocked_on is None:
-        if not process.sleeps_on:
+        if not (process.sleeps_on or process.one_of):
             return _state(process, glyphs)
         return Span(f"{glyphs.states[process.state]} {_elsewhere(process, glyphs)}", "accent")
     text, style = _blocked(process, glyphs, _LONG)
@@ -64,7 +64,7 @@ def _cause(process: Process, glyphs: Glyphs, *, long: bool) -> Span:
 def _blocked(process: Process, glyphs: Glyphs, stuck: str) -> Span:
     """The semaphore, and for how long; or, by the pattern ``stuck``, that nobody can wake it."""
     on, word_ = process.blocked_on, glyphs.inert(process.blocked_word)
-    if on is None and process.sleeps_on:
+    if on is None and (process.sleeps_on or process.one_of):
         waited = waited_for(process, glyphs)
         return Span(f"{_elsewhere(process, glyphs)} {waited}".rstrip(), "accent")
     if on is None:
@@ -88,8 +88,8 @@ def waited_for(process: Process, glyphs: Glyphs) -> str:
 
 
 def _elsewhere(process: Process, glyphs: Glyphs) -> str:
-    """What it sleeps on beside the three roles, by the program's own names."""
-    return glyphs.inert(", ".join(process.sleeps_on))
+    """What it sleeps on beside the three roles, by the program's own names; or those of the three that it may be."""
+    return glyphs.inert(process.blocked_word or ", ".join(process.sleeps_on))
 
 
 def _muted(known: object, text: str, glyphs: Glyphs) -> Span:

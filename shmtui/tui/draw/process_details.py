@@ -97,7 +97,7 @@ def portrait_text(
 def _part(process: Process, glyphs: Glyphs) -> Iterator[tuple[str, str]]:
     yield _("role"), word(process.role)
     state = word(process.state)
-    if process.blocked_on is not None or process.sleeps_on:
+    if process.blocked_on is not None or process.sleeps_on or process.one_of:
         waited = waited_for(process, glyphs)
         text = _("{state} on {semaphore} for {time}") if waited else _("{state} on {semaphore}")
         state = text.format(
