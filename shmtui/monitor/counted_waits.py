@@ -63,11 +63,8 @@ def share_out(sleepers: Sequence[Sleeper], left: Counter[SemaphoreRole]) -> Shar
         return None
     left, found = left.copy(), {}
     for pid, threads, side in sorted(sleepers, key=lambda each: each[2] not in OWN):
-        kinds = [role for role, count in left.items() if count]
-        if side in OWN:
-            kinds = [OWN[side], SemaphoreRole.MUTEX]
         taken: list[SemaphoreRole] = []
-        for role in kinds:
+        for role in _may(side):
             count = min(left[role], threads - len(taken))
             left[role] -= count
             taken += [role] * count
@@ -78,24 +75,31 @@ def share_out(sleepers: Sequence[Sleeper], left: Counter[SemaphoreRole]) -> Shar
 
 
 def left_open(sleepers: Sequence[Sleeper], shares: Shares) -> frozenset[int]:
-    """Those that another way would give something else.
+    """Those that another way would give something else: they can change places with others, in a ring of moves
+    from semaphore to semaphore.
 
     >>> M, E, F = SemaphoreRole
     >>> two = [(7, 1, Role.PRODUCER), (8, 1, Role.PRODUCER)]
     >>> sorted(left_open(two, {7: (E,), 8: (M,)})), sorted(left_open(two, {7: (E,), 8: (E,)}))
     ([7, 8], [])
     """
-    kinds: dict[Role, set[SemaphoreRole]] = {}
-    for pid, _threads, side in sleepers:
-        kinds.setdefault(side, set()).update(shares[pid])
-    unknown = [side for side in kinds if side not in OWN]
-    if any(len(kinds[side]) > 1 for side in unknown) and SemaphoreRole.MUTEX in set().union(
-        *kinds.values()
-    ):
-        return frozenset(shares)  # Whoever waits for mutex may be of any side.
-    several = {side for side, its in kinds.items() if len(its) > 1}
-    found = [pid for pid, _threads, side in sleepers if side in several]
+    moves = {
+        (pid, now, then)
+        for pid, _threads, side in sleepers
+        for now in shares[pid]
+        for then in _may(side)
+        if now is not then
+    }
+    reached = {(now, then) for _pid, now, then in moves}
+    for over in SemaphoreRole:
+        reached |= {(a, d) for a, b in reached for c, d in reached if b is c is over}
+    found = {pid for pid, now, then in moves if (then, now) in reached}
     return frozenset(found if len(found) > 1 else ())
+
+
+def _may(side: Role) -> tuple[SemaphoreRole, ...]:
+    """What one of that side may sleep on."""
+    return (OWN[side], SemaphoreRole.MUTEX) if side in OWN else tuple(SemaphoreRole)
 
 
 def with_counted_waits(
@@ -150,9 +154,9 @@ def _one_of(
     names: Mapping[SemaphoreRole, str],
 ) -> Process:
     """One that sleeps on one of the semaphores that those like it sleep on."""
-    may = (OWN[process.role], SemaphoreRole.MUTEX) if process.role in OWN else tuple(SemaphoreRole)
     found = {role for pid in unsettled for role in shares[pid]}
-    words = [short_name(role, names.get(role, "")) for role in may if role in found]
+    may = (role for role in _may(process.role) if role in found)
+    words = [short_name(role, names.get(role, "")) for role in may]
     return replace(
         process, waits=shares[process.pid], blocked_name=_(" or ").join(words), one_of=among,
         state=ProcessState.BLOCKED,
