@@ -113,7 +113,7 @@ def with_counted_waits(
     `Snapshot.sleepers`; ``names``: what the program calls the semaphores.
 
     Unchanged, and no PIDs, where the numbers do not add up or a wait channel cannot be read.
-    Whether such a wait is private or has a timeout is not known.
+    Whether such a wait has a timeout is not known.
     """
     unread = [p for p in processes if p.alive and p.pid in hidden]
     asleep = {p.pid: futex_sleepers(p.pid, MANY) for p in unread}
@@ -124,6 +124,7 @@ def with_counted_waits(
     shares = None if left is None else share_out(hidden_sleepers, left)
     if shares is None:
         return processes, ()
+    private = {r for r, s in semaphores.items() if s.shared is False and sleepers.get(r) == 0}
     unsettled = left_open(hidden_sleepers, shares)
     among = tuple(f"{p.name} (PID {p.pid})" for p in unread if p.pid in unsettled)
     told = {
@@ -132,6 +133,10 @@ def with_counted_waits(
         else _waiting(p, shares[p.pid], names)
         for p in unread
         if p.pid in shares
+    }
+    # Who sleeps there does so privately: another wait would be counted.
+    told |= {
+        pid: replace(p, wakeable=False) for pid, p in told.items() if private.issuperset(p.waits)
     }
     return tuple(told.get(p.pid, p) for p in processes), tuple(p.pid for p in unread)
 

@@ -166,7 +166,7 @@ class ForeignProcesses:
             own_words=seen.own_words and tracked.libc is Libc.GLIBC,
             unexplained_words=tuple(at for _name, at, _timed in others if at is not None),
             wakeable=None if not waits else not private,
-            same_memory=private and self._may_share_memory(pid, use, foreign),
+            same_memory=(private or read is None) and self._may_share_memory(pid, use, foreign),
             libc=tracked.libc,
             cpu=tracked.cpu,
             user=tracked.user,

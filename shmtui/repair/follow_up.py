@@ -8,6 +8,8 @@ thread sleeps privately again, and has to be interrupted once more.
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from shmtui.diagnosis.wording import names
 from shmtui.procfs.clock import Clock
 from shmtui.repair.dead_owners import waiting_for
@@ -63,12 +65,17 @@ def follow_up(observed: Observation, plan: Plan, guard: ResumeGuard, clock: Cloc
 class PrivateSleepers:
     """The processes of a repaired segment that still sleep privately, sample by sample.
 
-    Where their waits cannot be read, one counts as asleep until it was interrupted while a permit
-    was there and no semaphore of its keeps both a permit and a waiter since.
+    Where their waits cannot be read, one counts as asleep until as many sleep on the semaphores for others as
+    there are that sleep; or until it was interrupted while a permit was there and no semaphore of its keeps both
+    a permit and a waiter since.
     """
 
     def __init__(self, planned: Sequence[ProtocolPosition]) -> None:
-        """``planned``: those that slept privately when the plan was made."""
+        """``planned``: those that slept privately when the plan was made. Where it is open which of several sleeps
+        on which semaphore, each is taken to sleep on all of them.
+        """
+        unsettled = dict.fromkeys(each for p in planned if p.unsettled for each in p.asleep)
+        planned = [replace(p, asleep=(*unsettled,)) if p.unsettled else p for p in planned]
         self._asleep = tuple(planned)
         self._unreadable = {p.process.pid: p for p in planned if not p.readable}
         self._interrupted: set[int] = set()
@@ -76,11 +83,13 @@ class PrivateSleepers:
     def update(self, positions: Sequence[ProtocolPosition], snapshot: Snapshot) -> None:
         """Take in a sample and where the processes stand in it."""
         found = []
+        hidden = sum(p.process.threads or 1 for p in positions if p.place is Place.HIDDEN)
+        all_shared = 0 < hidden <= sum(snapshot.sleepers.values())
         for position in positions:
             planned = self._unreadable.get(position.process.pid)
             if position.private:
                 found.append(position)
-            if planned is None or position.place is not Place.HIDDEN:
+            if planned is None or position.place is not Place.HIDDEN or all_shared:
                 continue
             if position.process.pid not in self._interrupted or _wakeable(planned, snapshot):
                 found.append(planned)

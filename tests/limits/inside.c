@@ -1,5 +1,5 @@
 /* inside NAME ROLE [ITEM]: moves items through the ring of the course, 5 ints. A producer stops for good inside
-   the critical section at item ITEM, and says so. ROLE i makes the ring. */
+   the critical section at item ITEM, and says so. ROLE i makes the ring, with an ITEM as one of a process alone. */
 #include <fcntl.h>
 #include <semaphore.h>
 #include <stdlib.h>
@@ -17,9 +17,9 @@ int main(int argc, char **argv) {
     if (ftruncate(fd, sizeof(Buffer))) return 1;
     Buffer *b = mmap(NULL, sizeof(Buffer), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (argv[2][0] == 'i') {
-        sem_init(&b->mutex, 1, 1);
-        sem_init(&b->empty, 1, 5);
-        sem_init(&b->full, 1, 0);
+        sem_init(&b->mutex, argc == 3, 1);
+        sem_init(&b->empty, argc == 3, 5);
+        sem_init(&b->full, argc == 3, 0);
         return 0;
     }
     int produces = argv[2][0] == 'p', last = argc > 3 ? atoi(argv[3]) : -1;

@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -85,32 +85,58 @@ def test_the_courses_pair(gcc: Compiler, name: str) -> None:
         assert [each.line() for each in pair] == ["Produzindo: 0", "Consumindo: 0"]
 
 
-def test_a_dead_holder_of_a_ring_that_was_never_seen_to_move(gcc: Compiler, name: str) -> None:
+@pytest.fixture
+def started(gcc: Compiler, name: str) -> Iterator["Started"]:
+    """Starts programs over one ring, by their arguments."""
+    shutil.copy(Path(__file__).parent / "inside.c", gcc.directory)
+    program = str(gcc.program(gcc.directory / "inside.c"))
+    with contextlib.ExitStack() as ends:
+        ends.callback(unlink_segment, name)
+
+        def start(*words: str) -> "subprocess.Popen[str]":
+            peer = subprocess.Popen([program, name, *words], stdout=subprocess.PIPE, text=True)
+            ends.enter_context(peer)
+            ends.callback(peer.kill)
+            return peer
+
+        yield start
+
+
+Started = Callable[..., "subprocess.Popen[str]"]
+
+
+def test_a_dead_holder_of_a_ring_that_was_never_seen_to_move(started: Started, name: str) -> None:
     """Its sides are not known, and who waits for what need not be: all of them sleep on its semaphores. It is found
     at the first look, and repaired by its user's own right.
     """
-    shutil.copy(Path(__file__).parent / "inside.c", gcc.directory)
-    program = str(gcc.program(gcc.directory / "inside.c"))
-    subprocess.run([program, name, "i"], check=True)
-    with contextlib.ExitStack() as ends:
-        ends.callback(unlink_segment, name)
-        words = (("c",), ("p",), ("p", "12"))
-        started = []
-        for each in words:
-            peer = subprocess.Popen([program, name, *each], stdout=subprocess.PIPE, text=True)
-            started.append(ends.enter_context(peer))
-            ends.callback(peer.kill)
-        *others, holder = started
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "inside\n"
-        holder.kill()
-        poll(lambda: all(futex_sleepers(each.pid) for each in others), "the others wait")
-        checked = run_shmtui("check", name, *SLOTS)
-        assert checked.returncode == 1, checked.stdout
-        assert "dead-holder (likely)" in checked.stdout
-        done = run_shmtui("repair", name, *SLOTS, "--yes", "--lock")
-        assert (done.returncode, done.stderr) == (1, ""), done.stdout
-        assert "items move again" in done.stdout
+    assert started("i").wait() == 0
+    *others, holder = started("c"), started("p"), started("p", "12")
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "inside\n"
+    holder.kill()
+    poll(lambda: all(futex_sleepers(each.pid) for each in others), "the others wait")
+    checked = run_shmtui("check", name, *SLOTS)
+    assert checked.returncode == 1, checked.stdout
+    assert "dead-holder (likely)" in checked.stdout
+    done = run_shmtui("repair", name, *SLOTS, "--yes", "--lock")
+    assert (done.returncode, done.stderr) == (1, ""), done.stdout
+    assert "items move again" in done.stdout
+
+
+def test_waits_of_one_process_alone(started: Started, name: str) -> None:
+    """Whoever of them sleeps on which semaphore: each is woken, and waits for the other from then on."""
+    assert started("i", "0").wait() == 0
+    consumer = started("c")
+    poll(lambda: futex_sleepers(consumer.pid), "it waits")
+    producer = started("p")
+    poll(lambda: futex_sleepers(producer.pid), "the other waits, too")
+    checked = run_shmtui("check", name, *SLOTS)
+    assert checked.returncode == 1, checked.stdout
+    assert f"(PID {producer.pid})" in checked.stdout
+    assert "process-private" in checked.stdout
+    done = run_shmtui("repair", name, *SLOTS, "--yes")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "items move again" in done.stdout
 
 
 def test_ls_shows_who_maps_it(produtor: Peer, name: str) -> None:

@@ -24,16 +24,22 @@ def process_private(history: History) -> Iterator[Finding]:
     stuck = stuck_privately(history)
     if stuck:
         on = {role for p in stuck for role in p.waits}
+        counted = any(p.pid in now.waits_counted for p in stuck)
+        private = (
+            _(
+                "blocked on {semaphores}, marked as private: the kernel counts nobody who sleeps there for others"
+            )
+            if counted
+            else _("blocked on {semaphores} with a PRIVATE futex operation (/proc/PID/syscall)")
+        )
         never = [role for role in forgotten(now) if role in on]
         yield _private_finding(
             history,
             Status.CRITICAL,
-            Certainty.CERTAIN,
+            Certainty.LIKELY if counted else Certainty.CERTAIN,
             _("no sem_post of another process wakes {who}").format(who=names(stuck)),
             *_not_initialised(now, never),
-            _("blocked on {semaphores} with a PRIVATE futex operation (/proc/PID/syscall)").format(
-                semaphores=", ".join(history.names[role] for role in sorted(on))
-            ),
+            private.format(semaphores=", ".join(history.names[role] for role in sorted(on))),
             _("a sem_post from another process raises the value and wakes nobody"),
             forgotten_ones=never,
         )
