@@ -87,7 +87,7 @@ def short_name(role: SemaphoreRole | None, name: str) -> str:
     >>> short_name(SemaphoreRole.MUTEX, "trava"), short_name(SemaphoreRole.MUTEX, "/a.mutex")
     ('trava', 'mutex')
     """
-    word = role or ""
+    word = "" if role is None else role.value
     return word if not name or name.startswith("/") or word in name.lower() else name
 
 
@@ -211,7 +211,9 @@ class Process(msgspec.Struct, frozen=True):
     one of them is as good as any other way. None: what it waits on is known. Hostile text is possible."""
 
     def waits_for(self, lock: SyncObject) -> bool:
-        """Whether a thread of it sleeps on that lock or semaphore."""
+        """Whether a thread of it sleeps on that lock or semaphore, as far as that is not left open."""
+        if self.one_of:
+            return False
         return lock.name in self.sleeps_on or (lock.role is not None and lock.role in self.waits)
 
     @property

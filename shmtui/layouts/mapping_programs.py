@@ -14,7 +14,7 @@ from shmtui.layouts.program_files import ProgramFiles
 from shmtui.layouts.vocabulary import roles_by_name
 from shmtui.procfs.futex import futex_sleepers, futex_waits
 from shmtui.procfs.maps import mappings, named_semaphores_of
-from shmtui.procfs.process import process_name, thread_count
+from shmtui.procfs.process import process_name, stopped, thread_count
 from shmtui.procfs.shared_mappings import SharedMappings
 from shmtui.procfs.thread_calls import MANY
 from shmtui.shm.libc import Libc, running_libc
@@ -60,10 +60,13 @@ class Peers(msgspec.Struct, frozen=True):
             found |= {wait.offset for wait in futex_waits(pid, mappings(pid, identity) or ()) or ()}
         return found
 
-    def hidden_sleepers(self) -> int:
-        """How many of their threads sleep on some futex, of those of which this user may not read on which."""
-        hidden = (pid for pid in self.pids if futex_waits(pid, ()) is None)
-        return sum(futex_sleepers(pid, MANY) or 0 for pid in hidden)
+    def hidden_sleepers(self) -> range:
+        """How many of their threads may sleep on some futex, of those of which this user may not read on which: where
+        one is stopped, it is not known.
+        """
+        hidden = [pid for pid in self.pids if futex_waits(pid, ()) is None]
+        least = sum(futex_sleepers(pid, MANY) or 0 for pid in hidden)
+        return range(least, least + sum(thread_count(pid) for pid in hidden if stopped(pid)) + 1)
 
     @property
     def semaphores(self) -> tuple[str, ...]:

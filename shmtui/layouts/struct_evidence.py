@@ -73,7 +73,7 @@ def _counts_sleepers(segment: MappedSegment, semaphores: Set[int]) -> bool:
     raws = (reader.read(at, SEM_SIZE) for at in semaphores)
     words = [decode(raw, Libc.GLIBC) for raw in raws if len(raw) == SEM_SIZE]
     counted = sum(max(each.waiters or 0, 0) for each in words)
-    return counted > 0 and counted == segment.peers.hidden_sleepers()
+    return counted > 0 and counted in segment.peers.hidden_sleepers()
 
 
 def zeros_behind(reader: SegmentReader, end: int) -> bool:

@@ -20,6 +20,7 @@ from shmtui.procfs.futex import futex_sleepers
 from shmtui.procfs.thread_calls import MANY
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import SemaphoreState
+from shmtui.shm.sync_object import SyncObject
 from shmtui.snapshot import Process, ProcessState, short_name
 
 OWN = {Role.PRODUCER: SemaphoreRole.EMPTY, Role.CONSUMER: SemaphoreRole.FULL}
@@ -27,19 +28,21 @@ _SIDES = {semaphore: role for role, semaphore in OWN.items()}
 
 Sleeper = tuple[int, int, Role]
 """A process whose waits are hidden: its PID, how many threads of it sleep, and its side."""
-Shares = dict[int, tuple[SemaphoreRole, ...]]
-"""The semaphores that the threads of each sleep on, by PID."""
+Lock = SemaphoreRole | int
+"""What threads sleep on: a semaphore or lock of the ring, or another one by its number in `Snapshot.sync`."""
+Shares = dict[int, tuple[Lock, ...]]
+"""What the threads of each sleep on, by PID."""
 
 
 def uncounted(
     semaphores: Mapping[SemaphoreRole, SemaphoreState],
     sleepers: Mapping[SemaphoreRole, int],
     read: Iterable[SemaphoreRole],
-) -> Counter[SemaphoreRole] | None:
+) -> Counter[Lock] | None:
     """How many sleep on each semaphore beyond those that were ``read``; None where it is not known. ``sleepers``:
     as `Snapshot.sleepers`.
     """
-    left: Counter[SemaphoreRole] = Counter()
+    left: Counter[Lock] = Counter()
     for role, state in semaphores.items():
         count = state.waiters if state.shared is False else sleepers.get(role, state.waiters)
         if count is None:
@@ -49,25 +52,26 @@ def uncounted(
     return left
 
 
-def share_out(sleepers: Sequence[Sleeper], left: Counter[SemaphoreRole]) -> Shares | None:
-    """One way in which they can sleep on the semaphores; None where there is none.
+def share_out(sleepers: Sequence[Sleeper], left: Mapping[Lock, int]) -> Shares | None:
+    """One way in which they can sleep on the locks; None where there is none.
 
-    ``left``: see `uncounted`; they have to add up to the threads. A producer sleeps on ``empty`` or ``mutex``, a
-    consumer on ``full`` or ``mutex``, and one of an unknown side on any of them.
+    ``left``: how many sleep on each; they have to add up to the threads. Of the ring's a producer sleeps on
+    ``empty`` or ``mutex``, a consumer on ``full`` or ``mutex``; on any other anybody does.
 
     >>> M, E, F = SemaphoreRole
     >>> share_out([(7, 1, Role.UNKNOWN)], Counter({M: 1, E: 0, F: 0}))
     {7: (<SemaphoreRole.MUTEX: 'mutex'>,)}
     """
-    if min(left.values(), default=-1) < 0 or left.total() != sum(n for _pid, n, _side in sleepers):
+    enough = sum(left.values()) == sum(n for _pid, n, _side in sleepers)
+    if min(left.values(), default=-1) < 0 or not enough:
         return None
-    left, found = left.copy(), {}
+    rest, found = dict(left), {}
     for pid, threads, side in sorted(sleepers, key=lambda each: each[2] not in OWN):
-        taken: list[SemaphoreRole] = []
-        for role in _may(side):
-            count = min(left[role], threads - len(taken))
-            left[role] -= count
-            taken += [role] * count
+        taken: list[Lock] = []
+        for lock in _may(side, rest):
+            count = min(rest[lock], threads - len(taken))
+            rest[lock] -= count
+            taken += [lock] * count
         if len(taken) < threads:
             return None
         found[pid] = tuple(taken)
@@ -76,30 +80,32 @@ def share_out(sleepers: Sequence[Sleeper], left: Counter[SemaphoreRole]) -> Shar
 
 def left_open(sleepers: Sequence[Sleeper], shares: Shares) -> frozenset[int]:
     """Those that another way would give something else: they can change places with others, in a ring of moves
-    from semaphore to semaphore.
+    from lock to lock.
 
     >>> M, E, F = SemaphoreRole
     >>> two = [(7, 1, Role.PRODUCER), (8, 1, Role.PRODUCER)]
     >>> sorted(left_open(two, {7: (E,), 8: (M,)})), sorted(left_open(two, {7: (E,), 8: (E,)}))
     ([7, 8], [])
     """
+    locks = {lock for its in shares.values() for lock in its}
     moves = {
         (pid, now, then)
         for pid, _threads, side in sleepers
         for now in shares[pid]
-        for then in _may(side)
-        if now is not then
+        for then in _may(side, locks)
+        if now != then
     }
     reached = {(now, then) for _pid, now, then in moves}
-    for over in SemaphoreRole:
-        reached |= {(a, d) for a, b in reached for c, d in reached if b is c is over}
+    for over in locks:
+        reached |= {(a, d) for a, b in reached for c, d in reached if b == c == over}
     found = {pid for pid, now, then in moves if (then, now) in reached}
     return frozenset(found if len(found) > 1 else ())
 
 
-def _may(side: Role) -> tuple[SemaphoreRole, ...]:
-    """What one of that side may sleep on."""
-    return (OWN[side], SemaphoreRole.MUTEX) if side in OWN else tuple(SemaphoreRole)
+def _may(side: Role, locks: Iterable[Lock]) -> list[Lock]:
+    """Those of the locks that one of that side may sleep on, its own permit first."""
+    own, other = OWN.get(side), set(_SIDES) - {OWN.get(side)} if side in OWN else set()
+    return sorted((lock for lock in locks if lock not in other), key=lambda lock: lock != own)
 
 
 def with_counted_waits(
@@ -107,10 +113,11 @@ def with_counted_waits(
     hidden: Collection[int],
     semaphores: Mapping[SemaphoreRole, SemaphoreState],
     sleepers: Mapping[SemaphoreRole, int],
+    sync: Sequence[SyncObject],
     names: Mapping[SemaphoreRole, str],
 ) -> tuple[tuple[Process, ...], tuple[int, ...]]:
-    """``processes`` with what those whose waits are ``hidden`` wait on, and the PIDs of these. ``sleepers``: as
-    `Snapshot.sleepers`; ``names``: what the program calls the semaphores.
+    """``processes`` with what those whose waits are ``hidden`` wait on, and the PIDs of these. ``sleepers``, ``sync``:
+    as `Snapshot` has them; ``names``: what the program calls the semaphores.
 
     Unchanged, and no PIDs, where the numbers do not add up or a wait channel cannot be read.
     Whether such a wait has a timeout is not known.
@@ -120,49 +127,49 @@ def with_counted_waits(
     if not unread or None in asleep.values():
         return processes, ()
     left = uncounted(semaphores, sleepers, (role for p in processes if p.alive for role in p.waits))
+    if left is None:
+        return processes, ()
+    locks = {**left, **_on_others(sync, semaphores, processes)}
     hidden_sleepers = [(p.pid, n, p.role) for p in unread if (n := asleep[p.pid])]
-    shares = None if left is None else share_out(hidden_sleepers, left)
+    shares = share_out(hidden_sleepers, locks)
     if shares is None:
         return processes, ()
     private = {r for r, s in semaphores.items() if s.shared is False and sleepers.get(r) == 0}
+    words: dict[Lock, str] = {number: each.name for number, each in enumerate(sync)}
+    words |= {role: short_name(role, names.get(role, "")) for role in SemaphoreRole}
     unsettled = left_open(hidden_sleepers, shares)
     among = tuple(f"{p.name} (PID {p.pid})" for p in unread if p.pid in unsettled)
-    told = {
-        p.pid: _one_of(p, shares, unsettled, among, names)
-        if p.pid in unsettled
-        else _waiting(p, shares[p.pid], names)
-        for p in unread
-        if p.pid in shares
-    }
-    # Who sleeps there does so privately: another wait would be counted.
-    told |= {
-        pid: replace(p, wakeable=False) for pid, p in told.items() if private.issuperset(p.waits)
-    }
+    several = sorted({lock for pid in unsettled for lock in shares[pid]}, key=str)
+    told = {p.pid: _asleep(p, shares[p.pid], words) for p in unread if p.pid in shares}
+    for pid, p in told.items():
+        if pid in unsettled:
+            on = _(" or ").join(words[lock] for lock in _may(p.role, several))
+            told[pid] = replace(p, one_of=among, blocked_name=on)
+        elif p.waits:
+            side = next((_SIDES[role] for role in p.waits if role in _SIDES), p.role)
+            on = names.get(p.waits[0], "")
+            told[pid] = replace(p, role=side, blocked_on=p.waits[0], blocked_name=on)
+        # Who sleeps there does so privately: another wait would be counted.
+        if p.waits and private.issuperset(p.waits):
+            told[pid] = replace(told[pid], wakeable=False)
     return tuple(told.get(p.pid, p) for p in processes), tuple(p.pid for p in unread)
 
 
-def _waiting(
-    process: Process, waits: tuple[SemaphoreRole, ...], names: Mapping[SemaphoreRole, str]
-) -> Process:
-    side = next((_SIDES[role] for role in waits if role in _SIDES), process.role)
-    return replace(
-        process, role=side, waits=waits, blocked_on=waits[0], blocked_name=names.get(waits[0], ""),
-        state=ProcessState.BLOCKED,
-    )  # fmt: skip
+def _on_others(
+    sync: Sequence[SyncObject],
+    semaphores: Collection[SemaphoreRole],
+    processes: Iterable[Process],
+) -> Counter[Lock]:
+    """How many sleep on each lock that is no semaphore of the ring, beyond those that were read."""
+    found: Counter[Lock] = Counter()
+    for number, each in enumerate(sync):
+        if each.sleepers and each.role not in semaphores:
+            read = sum(p.waits_for(each) for p in processes if p.alive)
+            found[number if each.role is None else each.role] = each.sleepers - read
+    return found
 
 
-def _one_of(
-    process: Process,
-    shares: Shares,
-    unsettled: Collection[int],
-    among: tuple[str, ...],
-    names: Mapping[SemaphoreRole, str],
-) -> Process:
-    """One that sleeps on one of the semaphores that those like it sleep on."""
-    found = {role for pid in unsettled for role in shares[pid]}
-    may = (role for role in _may(process.role) if role in found)
-    words = [short_name(role, names.get(role, "")) for role in may]
-    return replace(
-        process, waits=shares[process.pid], blocked_name=_(" or ").join(words), one_of=among,
-        state=ProcessState.BLOCKED,
-    )  # fmt: skip
+def _asleep(process: Process, locks: tuple[Lock, ...], words: Mapping[Lock, str]) -> Process:
+    roles = tuple(lock for lock in locks if isinstance(lock, SemaphoreRole))
+    others = tuple(words[lock] for lock in locks if not isinstance(lock, SemaphoreRole))
+    return replace(process, waits=roles, sleeps_on=others, state=ProcessState.BLOCKED)

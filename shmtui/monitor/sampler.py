@@ -317,7 +317,13 @@ class Sampler:
                 for role, words in ring.semaphores.items()
             },
             sync=(
-                *sync_objects(segment.reader, layout, ring.semaphores, table.mappers),
+                *sync_objects(
+                    segment.reader,
+                    layout,
+                    ring.semaphores,
+                    table.mappers,
+                    ask=bool(table.waits_hidden),
+                ),
                 *table.semaphores,
             ),
             throughput=self._kept(throughput),

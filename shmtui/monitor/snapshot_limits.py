@@ -60,6 +60,7 @@ class SnapshotLimits:
             table.waits_hidden,
             snapshot.semaphores,
             snapshot.sleepers,
+            snapshot.sync,
             role_names(segment.layout),
         )
         if snapshot.sleepers:

@@ -2,6 +2,9 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from typing import Final
+
+from msgspec.structs import replace
 
 from shmtui.procfs.identity import start_time
 from shmtui.procfs.namespaces import namespace
@@ -21,22 +24,41 @@ from shmtui.shm.sync_object import (
 )
 from shmtui.shm.system_v import member_last, set_member
 
+_COUNTED: Final = {SyncKind.SEMAPHORE, SyncKind.MUTEX, SyncKind.RWLOCK, SyncKind.BARRIER}
+
 
 def sync_objects(
     reader: SegmentReader,
     layout: Layout,
     semaphores: Mapping[SemaphoreRole, SemaphoreWords],
     mappers: frozenset[int],
+    *,
+    ask: bool = False,
 ) -> tuple[SyncObject, ...]:
     """The objects of the layout, those that play a role first. ``semaphores``: their words as they
-    were read with the ring. ``mappers``: PIDs, to tell whose TIDs an owner's can be.
+    were read with the ring. ``mappers``: PIDs, to tell whose TIDs an owner's can be. ``ask``: the kernel, too, how
+    many sleep on the locks that are no semaphores of the ring.
     """
     by_role = tuple(_with_role(layout, semaphores))
     taken = {each.offset for each in by_role}
     members = [each for each in layout.sync if each.listed and each.offset not in taken]
     if layout.lock is not None and layout.lock not in {member.offset for member in members}:
         members.insert(0, SyncMember(SemaphoreRole.MUTEX, SyncKind.MUTEX, layout.lock))
-    return (*by_role, *(_read(reader, member, layout, mappers) for member in members))
+    others = [_read(reader, member, layout, mappers) for member in members]
+    if ask:
+        others = [replace(each, sleepers=_sleepers(reader, each)) for each in others]
+    return (*by_role, *others)
+
+
+def _sleepers(reader: SegmentReader, each: SyncObject) -> int | None:
+    """How many sleep on any of its words. Of a condition it is not asked: most waits there have a timeout, which is
+    not known of one that is hidden.
+    """
+    if each.offset is None or each.kind not in _COUNTED:
+        return None
+    words = range(each.offset, each.offset + SYNC_SIZES[SyncKind(each.kind)], 4)
+    counts = [reader.sleepers(at) for at in words]
+    return None if None in counts else sum(filter(None, counts))
 
 
 def named_semaphore(reader: SegmentReader) -> tuple[SyncObject, ...]:

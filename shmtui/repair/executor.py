@@ -35,7 +35,7 @@ from shmtui.repair.observation import (
 from shmtui.repair.observed_plan import plan_now
 from shmtui.repair.plan import Plan, Refusal
 from shmtui.repair.planner import with_deaths_seen
-from shmtui.repair.protocol_positions import with_earlier
+from shmtui.repair.protocol_positions import with_earlier, with_earlier_waits
 from shmtui.repair.record import RepairRecord, State, latest, mark, note_moved
 from shmtui.repair.report import Report, Undone
 from shmtui.repair.resume_guard import ResumeGuard
@@ -234,8 +234,7 @@ class Repairer:
         positions = observed.positions(snapshot)
         if words(before) == words(snapshot):
             positions = with_earlier(positions, places_before)
-            # The kernel counts nobody who is stopped.
-            snapshot = replace(snapshot, sleepers=before.sleepers)
+            snapshot = with_earlier_waits(snapshot, before)
         earlier = interrupted(observed)
         plan = plan_now(observed, snapshot, agreed.findings, earlier, self.consent, positions)
         if not isinstance(plan, Plan):

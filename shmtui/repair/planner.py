@@ -73,8 +73,9 @@ def make_plan(
         consent = replace(consent, command=f"shmtui repair {target(snapshot)}")
     ends = ON_WORD if consent.assume_idle else COVERED
     wanted = tuple(finding for finding in findings if finding.code in ends)
+    placed = eliminate(consent.applied(positions), snapshot)
     if not wanted:
-        return refusals.nothing_for(findings, snapshot, positions, consent)
+        return refusals.nothing_for(findings, snapshot, placed or positions, consent)
     soon = all(f.code == "never-initialised" for f in wanted)
     if soon and not (consent.permits or waits_for_good(snapshot)):
         return too_early(snapshot, consent)
@@ -83,7 +84,6 @@ def make_plan(
     refusal = refusal or _strangers(snapshot, positions, consent)
     if refusal is not None:
         return refusal
-    placed = eliminate(consent.applied(positions), snapshot)
     stand = placed or consent.applied(positions)
     freed = _is_proved_free(snapshot, stand, wanted)
     refusal = refusals.unfinished(snapshot, stand, consent, freed=freed)

@@ -154,6 +154,26 @@ def with_earlier(
     )
 
 
+def with_earlier_waits(now: Snapshot, before: Snapshot) -> Snapshot:
+    """``now``, with what those waited on ``before`` of whom the numbers of sleepers told it: who is stopped is
+    counted by nobody. Holds as `with_earlier` does.
+    """
+    told = {(p.pid, p.start_time): p for p in before.processes if p.pid in before.waits_counted}
+    return replace(
+        now,
+        sleepers=before.sleepers,
+        processes=tuple(
+            replace(
+                p, role=then.role, waits=then.waits, sleeps_on=then.sleeps_on, one_of=then.one_of,
+                blocked_on=then.blocked_on, blocked_name=then.blocked_name, wakeable=then.wakeable,
+            )
+            if (then := told.get((p.pid, p.start_time))) is not None and not p.waits
+            else p
+            for p in now.processes
+        ),
+    )  # fmt: skip
+
+
 def eliminate(
     positions: Sequence[ProtocolPosition], snapshot: Snapshot
 ) -> tuple[ProtocolPosition, ...] | None:
@@ -178,6 +198,7 @@ def eliminate(
         asleep = tuple(
             (role, snapshot.semaphores[role].shared is False)
             for role in waits.get(position.process.pid, ())
+            if isinstance(role, SemaphoreRole)
         )
         if asleep:
             unread = position.process.pid in unsettled

@@ -152,6 +152,8 @@ class SyncObject(msgspec.Struct, frozen=True):
     """Whether that process has ended."""
     declared: str = ""
     """The class of a library that it is declared as: ``std::mutex``. Hostile text is possible."""
+    sleepers: int | None = None
+    """How many threads sleep on it, by the kernel's own count (`shmtui.shm.futex_queue`); None: not asked, or not told."""
 
     @property
     def beside(self) -> bool:

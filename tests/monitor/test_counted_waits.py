@@ -7,7 +7,7 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shmtui.monitor.counted_waits import OWN, Sleeper, left_open, share_out, uncounted
+from shmtui.monitor.counted_waits import OWN, Lock, Sleeper, left_open, share_out, uncounted
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import SemaphoreState
 
@@ -30,7 +30,7 @@ SLEEPING = st.lists(
 @given(SLEEPING)
 def test_what_is_not_left_open_is_so(sleeping: list[tuple[Role, SemaphoreRole]]) -> None:
     """All ways in which the numbers add up agree on it."""
-    left = Counter(dict.fromkeys(SemaphoreRole, 0))
+    left: Counter[Lock] = Counter(dict.fromkeys(SemaphoreRole, 0))
     left.update(role for _side, role in sleeping)
     sleepers: list[Sleeper] = [(pid, 1, side) for pid, (side, _role) in enumerate(sleeping)]
     shares = share_out(sleepers, left)
@@ -51,7 +51,7 @@ def test_numbers_that_do_not_add_up_tell_nothing(
     sleeping: list[tuple[Role, SemaphoreRole]], role: SemaphoreRole, more: int
 ) -> None:
     """One more that sleeps, or one less, is somebody else."""
-    left = Counter(dict.fromkeys(SemaphoreRole, 0))
+    left: Counter[Lock] = Counter(dict.fromkeys(SemaphoreRole, 0))
     left.update(each for _side, each in sleeping)
     left[role] += more
     sleepers: list[Sleeper] = [(pid, 1, side) for pid, (side, _role) in enumerate(sleeping)]

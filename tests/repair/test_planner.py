@@ -85,7 +85,6 @@ def test_the_waiter_counts_tell_where_hidden_ones_sleep(
         ((P, C), (0, 1, 0)),  # one of them sleeps on something else
         ((P, C), (0, 1, 2)),  # a ghost is counted
         ((P,), (0, 0, 1)),  # a producer does not wait on full
-        ((U, U), (1, 1, 0)),  # who is on mutex holds a permit of its side
         ((P, C), (0, 2, 0)),
     ],
 )
@@ -95,6 +94,20 @@ def test_counts_that_do_not_add_up_tell_nothing(
     """Then nobody is placed."""
     snapshot = seen(*((0, count) for count in waiters))
     assert eliminate([hidden(n, role) for n, role in enumerate(roles)], snapshot) is None
+
+
+@pytest.mark.parametrize(("roles", "open_ones"), [((U, U), 2), ((P, U), 2), ((P, C), 0)])
+def test_who_of_several_sleeps_on_which_may_stay_open(
+    roles: Sequence[Role], open_ones: int
+) -> None:
+    """All of them are placed; who is on mutex, and may be another one, is said to be unsettled."""
+    waiters = (1, 1, 0)
+    placed = eliminate(
+        [hidden(n, role) for n, role in enumerate(roles)], seen(*((0, n) for n in waiters))
+    )
+    assert placed is not None
+    assert sorted(role for p in placed for role, _private in p.asleep) == ["empty", "mutex"]
+    assert sum(p.unsettled for p in placed) == open_ones
 
 
 def test_a_count_that_cannot_be_read_tells_nothing() -> None:
