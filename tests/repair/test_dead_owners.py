@@ -206,6 +206,7 @@ def make(gcc: Compiler, name: str) -> Iterator[Make]:
         ring.end()
 
 
+@pytest.mark.limits
 @pytest.mark.parametrize("kind", [0, RECURSIVE, ERRORCHECK])
 def test_of_every_type(make: Make, kind: int) -> None:
     """With semaphores for permits: `check` names the repair, and `--yes` is all that it needs."""
