@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from shmtui.control import calls
+from shmtui.control.barriers import barrier_count
 from shmtui.control.entry_points import (
+    BARRIER_CALL,
     BUFFER_CALLS,
     CLOCK_CALLS,
+    ENDING_CALL,
     JOINING_CALLS,
     LOADING_CALLS,
     PROCESS_CALLS,
@@ -74,7 +77,12 @@ def _step(task: "Task", function: str, site: int) -> Operation | None:
         return None
     if function in STATUS_CALLS | {"mmap", "shmat"}:
         return None
+    if function == ENDING_CALL:
+        return None if task.space.is_alone else Operation(Kind.EXIT, site)
     place = task.place(registers.rdi)
+    if function == BARRIER_CALL:
+        initialised = barrier_count(task, registers.rdi)
+        return Operation(Kind.BARRIER, site, place, registers.rdi) if initialised else None
     first = task.space.read(registers.rdi, 4)
     there = place is None or len(first) == 4
     waits_alone = function == "sem_wait" and first == bytes(4)

@@ -58,6 +58,9 @@ def carry_out(task: "Task", operation: Operation) -> Operation | None:
         in_time, task.woken = task.woken, False
         _set_lock(task, operation.address, taken=True)
         task.leave(0 if in_time else errno.ETIMEDOUT)
+    elif kind is Kind.PASS:
+        task.woken = False
+        task.leave(0)
     elif kind in {Kind.SET, Kind.TRY_SET}:
         _change_set(task, operation)
     elif kind in {Kind.SIGNAL, Kind.BROADCAST}:

@@ -13,6 +13,9 @@ LOCK_CALLS: Final = frozenset(
     "pthread_cond_timedwait pthread_cond_clockwait pthread_cond_signal pthread_cond_broadcast "
     "pthread_mutex_timedlock".split()
 )
+BARRIER_CALL: Final = "pthread_barrier_wait"
+ENDING_CALL: Final = "exit"
+"""By which a process's other threads end, too: main's return calls it."""
 SLEEPING_CALLS: Final = frozenset("sleep usleep nanosleep clock_nanosleep sched_yield".split())
 NAMING_CALLS: Final = frozenset({"shm_open", "sem_open"})
 JOINING_CALLS: Final = frozenset("pthread_join waitpid wait wait4".split())
@@ -38,7 +41,7 @@ SET_CALLS: Final = frozenset({"semop", "semtimedop"})
 SYSTEM_V_CALLS: Final = SET_CALLS | frozenset({"semget", "shmget", "msgget"})
 OTHER_MEANS: Final = frozenset(
     "flock lockf msgrcv mq_receive mq_timedreceive pipe pipe2 socketpair socket sigwait sigsuspend "
-    "pause mkfifo eventfd pthread_rwlock_rdlock pthread_rwlock_wrlock pthread_barrier_wait "
+    "pause mkfifo eventfd pthread_rwlock_rdlock pthread_rwlock_wrlock "
     "pthread_spin_lock".split()
 )
 """Calls by which programs may wait for each other, and which are no steps."""
@@ -53,7 +56,7 @@ _SYMBOL: Final = struct.Struct("<IBBHQQ")
 _FUNCTION: Final = 2
 WANTED: Final = (
     SEMAPHORE_CALLS | LOCK_CALLS | SLEEPING_CALLS | CONTACT_CALLS | JOINING_CALLS | BUFFER_CALLS
-    | STARTING_CALLS | SYSTEM_V_CALLS | PROCESS_CALLS | STATUS_CALLS | {"mmap", "shmat", "malloc", ERRNO_CALL}
+    | STARTING_CALLS | SYSTEM_V_CALLS | PROCESS_CALLS | STATUS_CALLS | {"mmap", "shmat", "malloc", ERRNO_CALL, BARRIER_CALL, ENDING_CALL}
 )  # fmt: skip
 
 

@@ -150,7 +150,8 @@ class Execution:
     ) -> None:
         """An execution in the order of ``usual``, given up before its first task ends: ``look`` is called there."""
         last = {step.task: number for number, step in enumerate(usual.steps)}
-        until = min((last[task] for task in usual.ends), default=len(usual.steps))
+        ends = (last[task] for task in usual.ends if task in last)
+        until = min(ends, default=len(usual.steps))
         try:
             self.begin(order)
             while len(self.result.steps) < until and self.advance():
@@ -295,6 +296,8 @@ class Execution:
         written = len(task.output)
         bytes_before = self.memory.bytes_of(operation) if operation.masked else b""
         task.step()
+        if task.ended is not None:
+            task.others_ended()
         if operation.masked:
             operation = _narrowed(operation, bytes_before, self.memory.bytes_of(operation))
         if operation.kind in COND_WAITS:
@@ -305,9 +308,16 @@ class Execution:
         self.result.steps.append(Step(task.name, operation, shown, after, task.output[written:]))
         self.observed.note(task, operation, before, after)
         if task.ended is not None:
-            self.result.ends[task.name] = task.ended
-            self.result.fault_sites[task.name] = task.fault_site
+            self._note_end(task)
         self.result.foreign |= task.foreign or task.operation.kind is Kind.KERNEL
+
+    def _note_end(self, task: Task) -> None:
+        self.result.ends[task.name] = task.ended or 0
+        self.result.fault_sites[task.name] = task.fault_site
+        for other in self.tasks:
+            ended_with = other.space is task.space and other.name not in self.result.ends
+            if ended_with and other.ended is not None and other.ended >= 0:
+                self.result.ends[other.name] = other.ended
 
     # Who can go on.
 
@@ -331,6 +341,8 @@ class Execution:
             return False
         if operation.kind is Kind.JOIN:
             return names_one(task, operation)
+        if operation.kind is Kind.PASS:
+            return True
         alike = self.commuting.commutes(task.name, operation, own_name(task))
         return alike or operation.kind is Kind.START
 
@@ -398,11 +410,11 @@ class Execution:
     def finish(self) -> None:
         """End all tasks, threads before those that began them."""
         for task in self.tasks:
-            if task.ended is None:
+            if task.ended is None or task.unreaped:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(task.pid, signal.SIGKILL)
         for task in reversed(self.tasks):
-            while task.ended is None:
+            while task.ended is None or task.unreaped:
                 try:
                     if not os.WIFSTOPPED(Stops.next(task.pid)):
                         break

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
+from shmtui.control.barriers import is_for_processes
 from shmtui.control.global_variables import OWN
 from shmtui.control.operation import TIMED, Kind, Operation, Place
 from shmtui.control.run import Misuse
@@ -53,6 +54,10 @@ class ObjectUse:
             first = self._used.setdefault(place, task)
             kept = task.word(operation.address + 16) & _PSHARED
             if first.space is not task.space and not kept:
+                wrong = "process-private"
+        elif kind is Kind.BARRIER:
+            first = self._used.setdefault(place, task)
+            if first.space is not task.space and not is_for_processes(task, operation.address):
                 wrong = "process-private"
         if wrong is not None:
             self._found(wrong, place, task, operation, step)

@@ -21,6 +21,8 @@ def is_ready(task: "Task") -> bool:
             return task.woken and may_lock(task, operation)
         case Kind.WAKE_IN_TIME | Kind.WAKE_UNSIGNALLED:
             return may_lock(task, operation)
+        case Kind.PASS:
+            return task.woken
         case Kind.JOIN:
             return may_join(task, operation)
         case Kind.KERNEL:

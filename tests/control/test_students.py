@@ -1,0 +1,64 @@
+"""What students write that is no textbook's: each mistake is found, and what is right is passed in every order."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.control.test_explore import Explore, built, explored, kinds
+
+__all__ = ["built", "explored"]
+
+
+def check(record: dict[str, object], found: str) -> None:
+    """So much is found, or every state was seen and nothing is wrong."""
+    if found:
+        assert found in kinds(record), record
+    else:
+        covered = record["covered"]
+        assert isinstance(covered, list)
+        assert any(part["complete"] for part in covered), record
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("", ""),
+        ("return", ""),
+        ("leaves", ""),
+        ("exit", ""),
+        ("crash", "crash"),
+        ("meet", ""),
+        ("meet more", "deadlock"),
+        ("processes", ""),
+        ("processes private", "process-private"),
+    ],
+)
+@pytest.mark.parametrize("compiler", ["gcc", "musl-gcc"])
+def test_threads_end_and_meet(
+    built: Callable[..., str], explored: Explore, words: str, found: str, compiler: str
+) -> None:
+    """A process may end before its threads do, or its first thread before it; and all wait at a barrier."""
+    program = built("gather", compiler)
+    record = explored("--producer", f"{program} {words}", code=int(bool(found)))
+    check(record, found)
+    assert kinds(record) <= {found}
+
+
+def test_main_returns_before_its_threads_run(built: Callable[..., str], explored: Explore) -> None:
+    """That is one of the orders, and not the only one."""
+    record = explored("--producer", f"{built('gather')} return", "--fine", code=0)
+    (part,) = record["covered"]
+    assert part["orders"] > 1
+
+
+@pytest.mark.parametrize("mistake", ["", "too-far"])
+def test_an_item_over_the_indices(
+    built: Callable[..., str], explored: Explore, mistake: str
+) -> None:
+    """The slot behind the last one is where the index itself lies."""
+    program = built("behind")
+    record = explored(
+        "--producer", f"{program} p {mistake}", "--consumer", f"{program} c {mistake}",
+        "--items", "2", code=int(bool(mistake)),
+    )  # fmt: skip
+    check(record, "bad-index" if mistake else "")
