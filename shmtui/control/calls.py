@@ -238,6 +238,8 @@ def note_start(task: "Task", function: str) -> None:
         call = f"{function}({os.fsdecode(name)})"
 
         def opened() -> None:
+            if task.opens_semaphore and task.registers.rax:
+                task.place(task.registers.rax)  # It may be unlinked before its first use.
             task.opens_semaphore = False
             task.note_failure(call)
 

@@ -26,7 +26,7 @@ BUFFER_CALLS: Final = LOADING_CALLS | frozenset(
 )
 """The same, and those by which it stores there."""
 CONTACT_CALLS: Final = NAMING_CALLS | frozenset(
-    "shm_unlink sem_unlink shmget semget msgget fork vfork pthread_create memfd_create".split()
+    "shm_unlink sem_unlink shmget semget msgget fork vfork pthread_create memfd_create mkfifo".split()
 )
 """The calls by which a program first meets others."""
 STARTING_CALLS: Final = NAMING_CALLS | frozenset(
@@ -45,6 +45,8 @@ OTHER_MEANS: Final = frozenset(
     "pthread_spin_lock".split()
 )
 """Calls by which programs may wait for each other, and which are no steps."""
+LIBRARYS_MEANS: Final = frozenset(name for name in OTHER_MEANS if name.startswith("pthread_"))
+"""Those of them that a library makes for itself: where the program's own code makes them, they count."""
 STATUS_CALLS: Final = frozenset(
     "stat fstat lstat stat64 fstat64 lstat64 fstatat fstatat64 __xstat __fxstat __lxstat".split()
 )
@@ -57,6 +59,7 @@ _FUNCTION: Final = 2
 WANTED: Final = (
     SEMAPHORE_CALLS | LOCK_CALLS | SLEEPING_CALLS | CONTACT_CALLS | JOINING_CALLS | BUFFER_CALLS
     | STARTING_CALLS | SYSTEM_V_CALLS | PROCESS_CALLS | STATUS_CALLS | {"mmap", "shmat", "malloc", ERRNO_CALL, BARRIER_CALL, ENDING_CALL}
+    | OTHER_MEANS
 )  # fmt: skip
 
 
@@ -81,12 +84,6 @@ def is_static_musl(path: str) -> bool:
     """Whether a static program is linked with musl, by a function that musl alone has."""
     with open(path, "rb") as file:
         return bool(_addresses(file, frozenset({"libc_start_main_stage2", "__init_libc"})))
-
-
-@cache
-def other_means(path: str) -> frozenset[str]:
-    """The calls of `OTHER_MEANS` that an executable imports."""
-    return OTHER_MEANS & _imported(path)
 
 
 @cache

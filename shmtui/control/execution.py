@@ -122,6 +122,8 @@ class Execution:
         """
         self._taken: set[Place] = set()
         """What it waited for."""
+        self._slept: set[str] = set()
+        """Whose last step was a sleep."""
         self._over = False
         self._beyond: Beyond | None = None
         usual = _FIRST_STEPS + _ITEM_STEPS * self.items * len(self.programs)
@@ -279,8 +281,8 @@ class Execution:
 
     def _default(self, enabled: list[Task], current: Task | None) -> Task:
         if self.favourite:
-            preferred = [task for task in enabled if task.name == self.favourite]
-            return (preferred or enabled)[0]
+            going = [task for task in enabled if not self._polls(task)] or enabled
+            return next((task for task in going if task.name == self.favourite), going[0])
         if current is not None and current in enabled and current.operation.kind not in _YIELDS:
             return current
         turn = 0 if current is None else self.tasks.index(current) + 1
@@ -302,6 +304,10 @@ class Execution:
             operation = _narrowed(operation, bytes_before, self.memory.bytes_of(operation))
         if operation.kind in COND_WAITS:
             self.sleepers.fell_asleep(task, operation)
+        if operation.kind is Kind.SLEEP:
+            self._slept.add(task.name)
+        else:
+            self._slept.discard(task.name)
         task.take_output()
         after = self.memory.word(operation) if operation.kind in ACCESSES else None
         shown = None if operation.kind in _LOCKS else before
@@ -336,7 +342,7 @@ class Execution:
         """Whether its step has to do with nobody else's, so that its place in the order does not matter."""
         operation = task.operation
         if operation.kind is Kind.SLEEP:
-            return self.fine or self.sleeps_commute
+            return not self._polls(task) and (self.fine or self.sleeps_commute)
         if not self._reduces:
             return False
         if operation.kind is Kind.JOIN:
@@ -345,6 +351,10 @@ class Execution:
             return True
         alike = self.commuting.commutes(task.name, operation, own_name(task))
         return alike or operation.kind is Kind.START
+
+    def _polls(self, task: Task) -> bool:
+        """Whether it sleeps again, and has taken no other step since: what it looks at in between is no step."""
+        return task.operation.kind is Kind.SLEEP and task.name in self._slept
 
     @property
     def _reduces(self) -> bool:

@@ -159,6 +159,9 @@ def _misuses(run: "Run", names: "Names") -> list[Finding]:
             "{who} waits for ever for a semaphore that lies in its own memory, which no other process sees: neither "
             "shared memory (MAP_SHARED) nor a named semaphore"
         ),
+        "private-mapping": _(
+            "{who} has stored in {name}, which it maps with MAP_PRIVATE: no other process sees that"
+        ),
         "mutex-overflow": _("{who} posts {name}, which nobody holds: two can hold it then"),
     }
     return [

@@ -110,12 +110,19 @@ class SharedFiles:
 
     def target_of(self, segment: str, pid: int) -> str | None:
         """What `shmtui.procfs.target` calls memory that process ``pid`` maps; None where it is not known."""
-        if segment in self.descriptors:
+        if segment in self.descriptors and self._has_its_name(segment):
             return f"/{segment}"
         number = next((k[1] for k, known in self._names.items() if known == segment), None)
         if number is None:
             return None
         return f"sysv:{number}" if segment.startswith("SYSV") else f"pid:{pid}:{number}"
+
+    def _has_its_name(self, segment: str) -> bool:
+        """Whether it is still there by the name by which it was first mapped, and was not renamed or removed."""
+        with contextlib.suppress(OSError):
+            now = Path(SHM_DIR, segment).stat()
+            return os.path.samestat(now, os.fstat(self.descriptors[segment]))
+        return False
 
     def size_of(self, segment: str) -> int:
         """Bytes that a mapped file has, or is to have; those that are mapped, where that is not known."""

@@ -363,10 +363,16 @@ class Task:
         if fault is not None:
             self.world.result.fatal_faults[self.name] = fault
 
-    def guard_mapping(self) -> None:
-        """Let no access through to the shared mapping that its call has returned, but for what sem_open maps."""
-        if not self.opens_semaphore:
+    def note_mapping(self) -> None:
+        """Name the shared mapping that its call has returned, and at loads and stores let no access through; not to
+        what sem_open maps, which has its name later.
+        """
+        if self.opens_semaphore:
+            return
+        if self.world.fine:
             self._guard(self.registers.rax)
+        else:
+            self.place(self.registers.rax)
 
     def _guard(self, address: int) -> None:
         """Let no access through to the shared mapping that begins there."""

@@ -18,6 +18,9 @@ _HINTS: Final = {
     "private-memory": N_(
         "fork() copies what is not shared: put semaphores and data in memory of mmap with MAP_SHARED, or of shm_open"
     ),
+    "private-mapping": N_(
+        "MAP_PRIVATE gives mmap a copy of its own: memory that processes share is mapped with MAP_SHARED"
+    ),
     "spurious-wakeup": N_(
         "pthread_cond_wait stands in a while that looks at the state again, not in an if"
     ),

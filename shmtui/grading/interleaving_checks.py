@@ -62,9 +62,10 @@ def under_way(facts: Facts) -> bool:
     """Whether items get through in the usual order, or, where none can be followed, each program takes
     several rounds, in whichever of its tasks.
     """
-    usual = facts.usual
-    if usual is None:
-        return False
+    return facts.usual is not None and _goes_on(facts.usual)
+
+
+def _goes_on(usual: Usual) -> bool:
     if usual.passed is not None:
         return bool(usual.passed)
     programs: dict[str, int] = {}
@@ -94,6 +95,8 @@ def flows(trial: Trial) -> Said:
     shown = trial.found[0] if trial.found else None
     if usual.asleep and not any(usual.ends.values()):
         return unknown(wrong)
+    if wrong and usual.passed is None and _goes_on(usual):
+        return unknown(wrong)  # Items may have got through before: the layout would tell.
     if wrong and (usual.passed == 0 or usual.end != "finished"):
         return failed(_("no item gets through: {why}").format(why=wrong), shown)
     if usual.passed is None:
@@ -151,7 +154,7 @@ def semaphores(facts: Facts) -> Said:
         text = _("{what}: {claim}")
         first = pair.found[0]
         return failed(text.format(what=usual.made_again, claim=first.claim), first)
-    kinds = ("never-initialised", "process-private", "private-memory")
+    kinds = ("never-initialised", "process-private", "private-memory", "private-mapping")
     return _searched(facts, ("pair",), kinds, calls=True, ring=False)
 
 

@@ -1,6 +1,7 @@
 """One submission from its sources to its results: found, compiled, tried in every way that the rubric asks for."""
 
 import base64
+import contextlib
 import fnmatch
 import os
 import shlex
@@ -141,13 +142,20 @@ def _found(folder: Path, patterns: Sequence[str], what: str) -> Command:
                 sources = file.suffix in _COMPILERS
                 runs = (
                     sources
-                    or (not file.suffix and os.access(file, os.X_OK))
+                    or (os.access(file, os.X_OK) and (not file.suffix or _is_script(file)))
                     or file.suffix == ".out"
                 )
                 if fnmatch.fnmatch(file.name.lower(), pattern.lower()) and runs:
                     return (str(file),)
     text = _("there is no {what} in the folder: the rubric looks for {patterns}")
     raise ShmtuiError(text.format(what=what, patterns=", ".join(patterns) or "–"))
+
+
+def _is_script(file: Path) -> bool:
+    """Whether it begins with ``#!``: on some file systems every file is executable."""
+    with contextlib.suppress(OSError), file.open("rb") as opened:
+        return opened.read(2) == b"#!"
+    return False
 
 
 def _compiled(

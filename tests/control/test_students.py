@@ -62,3 +62,39 @@ def test_an_item_over_the_indices(
         "--items", "2", code=int(bool(mistake)),
     )  # fmt: skip
     check(record, "bad-index" if mistake else "")
+
+
+@pytest.mark.parametrize(
+    ("way", "found"),
+    [
+        ("", ""),
+        ("apart", "private-mapping"),
+        ("renamed", ""),
+        ("renamed private", "process-private"),
+    ],
+)
+def test_names_and_mappings(
+    built: Callable[..., str], explored: Explore, way: str, found: str
+) -> None:
+    """A segment may be renamed once it is ready; one that is mapped with MAP_PRIVATE is nobody else's."""
+    program = built("naming")
+    record = explored(
+        "--producer", f"{program} p {way}", "--consumer", f"{program} c {way}",
+        "--items", "2", code=int(bool(found)),
+    )  # fmt: skip
+    check(record, found)
+
+
+def test_a_semaphore_that_is_unlinked_at_once(built: Callable[..., str], explored: Explore) -> None:
+    """It has its name all the same, so that executions are alike."""
+    record = explored("--producer", f"{built('naming')} both unlinked", code=0)
+    check(record, "")
+
+
+def test_what_is_polled_between_sleeps(built: Callable[..., str], explored: Explore) -> None:
+    """Who sleeps until a file is there does not keep others from going on."""
+    program = built("naming")
+    record = explored("--producer", f"{program} p polls", "--consumer", f"{program} c polls",
+                      "--items", "2", code=0)  # fmt: skip
+    check(record, "")
+    assert all("given up" not in note for note in record["notes"]), record
