@@ -281,7 +281,7 @@ class Execution:
 
     def _default(self, enabled: list[Task], current: Task | None) -> Task:
         if self.favourite:
-            going = [task for task in enabled if not self._polls(task)] or enabled
+            going = [task for task in enabled if not self._would_wait(task)] or enabled
             return next((task for task in going if task.name == self.favourite), going[0])
         if current is not None and current in enabled and current.operation.kind not in _YIELDS:
             return current
@@ -295,6 +295,8 @@ class Execution:
         if operation.kind in {Kind.SIGNAL, Kind.BROADCAST}:
             self.sleepers.signalled(task, operation)
         self.use.note(task, operation, before, number)
+        if operation.kind is Kind.WAKE_IN_TIME and not task.woken:
+            self.vain_tries.timed_out(task)
         written = len(task.output)
         bytes_before = self.memory.bytes_of(operation) if operation.masked else b""
         task.step()
@@ -356,6 +358,11 @@ class Execution:
         """Whether it sleeps again, and has taken no other step since: what it looks at in between is no step."""
         return task.operation.kind is Kind.SLEEP and task.name in self._slept
 
+    def _would_wait(self, task: Task) -> bool:
+        """Whether it stands in a wait that it may give up, or sleeps until something has changed."""
+        times_out = task.operation.kind is Kind.WAKE_IN_TIME and not task.woken
+        return times_out or self._polls(task)
+
     @property
     def _reduces(self) -> bool:
         """Whether one order of steps stands for others."""
@@ -385,9 +392,11 @@ class Execution:
         self.result.choices.append(ChoicePoint((task.name,), task.name, task.name))
         self._take(task)
 
-    def knowledge_of(self, task: Task) -> object:
-        """All that its next steps depend on but for what is shared; None where that is not known."""
-        return self._state.of_task(task)
+    def knowledge_of(self, task: Task, *, loads: bool = True) -> object:
+        """All that its next steps depend on but for what is shared; None where that is not known. ``loads``: what it has
+        loaded since its last call is part of it, wherever it keeps that.
+        """
+        return self._state.of_task(task, loads=loads)
 
     def role_of(self, task: Task) -> Role:
         """Its own side, or its program's."""

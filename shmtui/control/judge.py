@@ -83,7 +83,7 @@ def _waits(run: "Run", names: "Names", task: str, operation: "Operation") -> str
         return _(
             "{who} sleeps in a call that is not a semaphore's or lock's: does it wait for input?"
         ).format(who=who)
-    if operation.kind is Kind.WAKE:
+    if operation.kind in {Kind.WAKE, Kind.WAKE_IN_TIME}:
         return _("{who} waits for a condition that nobody signals").format(who=who)
     name = names.place(operation.place) or _("what lies in its own memory")
     return _("{who} waits for {name}").format(who=who, name=name)

@@ -40,7 +40,19 @@ class ObjectUse:
         before = self._makers.setdefault(place, task)
         if before.space is not task.space:
             self._world.result.made_again.append((task.name, before.name, place))
+        if place not in self._made:
+            self._used_before(place)
         self._made[place] = (shared, task.space)
+
+    def _used_before(self, place: Place) -> None:
+        """Somebody waits for a semaphore that is initialised only now: sem_init(3) forgets who waits."""
+        step = max(len(self._world.result.steps) - 1, 0)
+        for other in self._world.tasks:
+            operation = other.operation
+            waits = operation.place == place and operation.kind in _SEMAPHORE
+            wrong = self._semaphore(other, place) if waits else None
+            if wrong is not None:
+                self._found(wrong, place, other, operation, step)
 
     def note(self, task: "Task", operation: Operation, before: int | None, step: int) -> None:
         """A task uses an object, or waits to."""

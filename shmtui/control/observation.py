@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from shmtui.control.task import Task
 
 
+_IN_VAIN: Final = frozenset(
+    {Kind.SLEEP, Kind.LOAD, Kind.COND_TIMED_WAIT, Kind.COND_CLOCK_WAIT, Kind.WAKE_IN_TIME}
+)
+"""Steps that change nothing for who takes them, unless others do."""
 _WORD_BYTES: Final = 8
 """The most that a step's ``after`` has."""
 _TRIED_LOCKS: Final = frozenset({Kind.TRY_LOCK, Kind.TIMED_LOCK})
@@ -54,7 +58,7 @@ class ExecutionObserver:
         failed |= kind is Kind.TRY_SET and task.gave_up
         world.repetition.note(name, operation, failed=failed)
         world.vain_tries.note(name, operation, failed=failed)
-        task.note_progress(in_vain=failed or kind in {Kind.SLEEP, Kind.LOAD})
+        task.note_progress(in_vain=failed or kind in _IN_VAIN)
         if kind in ACCESSES:
             self._access(task, operation, before, after)
         elif kind is Kind.JOIN:

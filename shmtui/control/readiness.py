@@ -19,7 +19,10 @@ def is_ready(task: "Task") -> bool:
             return may_lock(task, operation)
         case Kind.WAKE:
             return task.woken and may_lock(task, operation)
-        case Kind.WAKE_IN_TIME | Kind.WAKE_UNSIGNALLED:
+        case Kind.WAKE_IN_TIME:
+            in_vain = not task.woken and task.world.vain_tries.waits(task)
+            return may_lock(task, operation) and not in_vain
+        case Kind.WAKE_UNSIGNALLED:
             return may_lock(task, operation)
         case Kind.PASS:
             return task.woken

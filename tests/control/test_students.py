@@ -98,3 +98,21 @@ def test_what_is_polled_between_sleeps(built: Callable[..., str], explored: Expl
                       "--items", "2", code=0)  # fmt: skip
     check(record, "")
     assert all("given up" not in note for note in record["notes"]), record
+
+
+@pytest.mark.parametrize(
+    ("words", "found", "whole"),
+    [("", "", True), ("more", "deadlock", False), ("more gives-up", "", False)],
+)
+def test_waits_for_a_condition_that_have_a_time(
+    built: Callable[..., str], explored: Explore, words: str, found: str, *, whole: bool
+) -> None:
+    """One that begins anew each time waits like any other; one that gives up some time is not followed to its end, and
+    that is no order that was seen.
+    """
+    record = explored("--producer", f"{built('timed')} {words}", "--items", "4",
+                      code=int(bool(found)))  # fmt: skip
+    if found:
+        assert found in kinds(record), record
+    else:
+        assert any(part["complete"] for part in record["covered"]) == whole, record

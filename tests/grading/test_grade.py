@@ -482,3 +482,15 @@ def test_a_set_that_stays(tmp_path: Path, macros: tuple[str, ...]) -> None:
     results = {each["check"]: each for each in json.loads(done.stdout)["results"]}
     assert results["clean-up"]["verdict"] == ("pass" if macros else "fail"), results
     assert macros or "System V set 0x0" in results["clean-up"]["evidence"]
+
+
+@pytest.mark.parametrize("mistake", ["", "early"])
+def test_a_mark_that_all_is_ready(
+    ring: Callable[..., tuple[str, str]], tmp_path: Path, mistake: str
+) -> None:
+    """A consumer that sleeps until it is set is right; it fails where the mark comes before sem_init."""
+    pair = ring(mistake, program="later")
+    results = graded(*pair, *quick(tmp_path, "either-order = 1"), code=int(bool(mistake)))
+    assert results["either-order"]["verdict"] == ("fail" if mistake else "pass"), results
+    if mistake:
+        assert "which nobody has initialised" in results["either-order"]["evidence"]
