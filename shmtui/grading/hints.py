@@ -1,7 +1,9 @@
 """What to look at where a check fails, in words of an exercise. Told only where hints are asked for. Pure."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from shmtui.grading.result import Verdict
 from shmtui.i18n import N_, _
 
 if TYPE_CHECKING:
@@ -70,7 +72,19 @@ _HINTS: Final = {
 }
 
 
-def hint(result: "Result") -> str:
-    """The hint for a result; empty where there is none."""
-    text = _HINTS.get(result.kind) or _HINTS.get(result.check, "")
+_CAUSES: Final = ("never-initialised", "process-private", "private-memory", "private-mapping")
+"""What has to be mended first: others wait for ever, and no item gets through, because of it."""
+_EFFECTS: Final = frozenset({"deadlock", "hang", "lost-wakeup"})
+
+
+def hint(result: "Result", results: "Sequence[Result]") -> str:
+    """The hint for one of the results; empty where there is none. What waits for ever by a mistake of another kind gets
+    that one's hint, and what could not be told gets none while something fails.
+    """
+    failing = {each.kind for each in results if each.verdict is Verdict.FAIL}
+    if result.verdict is Verdict.PASS or (failing and result.verdict is Verdict.UNKNOWN):
+        return ""
+    cause = next((kind for kind in _CAUSES if kind in failing), "")
+    kind = cause if cause and result.kind in _EFFECTS else result.kind
+    text = _HINTS.get(kind) or _HINTS.get(result.check, "")
     return _(text) if text else ""

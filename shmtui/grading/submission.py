@@ -61,6 +61,7 @@ _OF_PAIRS: Final = frozenset(
     {"first-usual", "producer-killed", "consumer-killed", "first", "producers", "consumers", "both"}
 )
 """Trials that take a producer and a consumer that are programs of their own."""
+_OF_MANY: Final = frozenset({"producers", "consumers", "both"})
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -230,7 +231,7 @@ def tried(inside: Inside, programs: Programs, rubric: Rubric, budget: float,
     for name, work in _works(programs, rubric, known):
         send({"progress": name})
         left = budget - (processor_seconds() - begin)
-        later = _shares_from(name, apart=bool(programs.producers and programs.consumers))
+        later = _shares_from(name, _left_out(programs, rubric, known))
         seconds = max(left * _SHARES[name] / later, 1.0)
         if late >= _MOST_LATE or time.monotonic() > end:
             trial = Trial(name, Refusal.TIME, _("the time for this submission is over"))
@@ -241,10 +242,22 @@ def tried(inside: Inside, programs: Programs, rubric: Rubric, budget: float,
         yield trial
 
 
-def _shares_from(name: str, *, apart: bool) -> int:
-    """The shares of a trial and of those after it; ``apart``: whether there are those of pairs."""
-    names = [each for each in _SHARES if apart or each not in _OF_PAIRS]
+def _shares_from(name: str, left_out: frozenset[str]) -> int:
+    """The shares of a trial and of those after it, but for those that are not made."""
+    names = [each for each in _SHARES if each not in left_out]
     return sum(_SHARES[each] for each in names[names.index(name) :])
+
+
+def _left_out(programs: Programs, rubric: Rubric, known: dict[str, Trial]) -> frozenset[str]:
+    """The trials of which it is known by now that they are not made."""
+    usual = known["usual"].usual if "usual" in known else None
+    both = programs.producers and programs.consumers
+    names = frozenset() if both else _OF_PAIRS
+    if "many" not in rubric.checks:
+        names |= _OF_MANY
+    if usual is not None and not _WHOLE_END < _items_made(usual) < TO_THE_END:
+        names |= {"end"}
+    return names
 
 
 def _one(inside: Inside, name: str, work: Callable[[float], Trial], seconds: float) -> Trial:

@@ -262,6 +262,17 @@ def test_hints(ring: Callable[..., tuple[str, str]], tmp_path: Path, language: s
     assert "sem_init" in run_shmtui(*command, "--hints").stdout
 
 
+def test_what_waits_for_ever_gets_the_hint_of_its_cause(
+    ring: Callable[..., tuple[str, str]], tmp_path: Path
+) -> None:
+    """Where nobody calls sem_init, the order of the waits is no mistake."""
+    results = graded(*ring("no-init"), *quick(tmp_path, "semaphores = 1", "no-deadlock = 1"), "--hints", code=1)  # fmt: skip
+    assert results["no-deadlock"]["kind"] == "deadlock"
+    assert results["no-deadlock"]["hint"] == results["semaphores"]["hint"]
+    results = graded(*ring("lock-first"), *quick(tmp_path, "no-deadlock = 1"), "--hints", code=1)
+    assert "mutex last" in results["no-deadlock"]["hint"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
