@@ -122,8 +122,8 @@ class Execution:
         """
         self._taken: set[Place] = set()
         """What it waited for."""
-        self._slept: set[str] = set()
-        """Whose last step was a sleep."""
+        self._slept: dict[str, int] = {}
+        """Whose last step was a sleep, and how often each had asked for the time."""
         self._over = False
         self._beyond: Beyond | None = None
         usual = _FIRST_STEPS + _ITEM_STEPS * self.items * len(self.programs)
@@ -297,7 +297,7 @@ class Execution:
         self.use.note(task, operation, before, number)
         if operation.kind is Kind.WAKE_IN_TIME and not task.woken:
             self.vain_tries.timed_out(task)
-        written = len(task.output)
+        written, questions = len(task.output), task.questions
         bytes_before = self.memory.bytes_of(operation) if operation.masked else b""
         task.step()
         if task.ended is not None:
@@ -306,10 +306,11 @@ class Execution:
             operation = _narrowed(operation, bytes_before, self.memory.bytes_of(operation))
         if operation.kind in COND_WAITS:
             self.sleepers.fell_asleep(task, operation)
+        asked = self._slept.pop(task.name, None)
         if operation.kind is Kind.SLEEP:
-            self._slept.add(task.name)
-        else:
-            self._slept.discard(task.name)
+            self._slept[task.name] = task.questions
+            if asked == questions:  # It does not go by the time, and stands where it stood.
+                task.slept -= operation.address
         task.take_output()
         after = self.memory.word(operation) if operation.kind in ACCESSES else None
         shown = None if operation.kind in _LOCKS else before

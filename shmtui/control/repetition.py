@@ -103,13 +103,14 @@ class Repetition:
 
     def _stays_at_it(self, task: "Task", times: int) -> bool:
         """Whether it is proved that it looks at the same for as long as nobody changes that: all its memory is as before
-        its last look, and it asks for no time.
+        its last look, and it has not asked for the time since.
         """
         key = task.name, task.operation.site, task.operation.place
         known, before, now = self._known.get(key, (0, None, None))
         if known != times:
             before = now if known == times - 1 else None
-            now = None if task.program.asks_time else self._world.knowledge_of(task, loads=False)
+            state = self._world.knowledge_of(task, loads=False)
+            now = None if state is None else (state, task.questions)
             self._known[key] = times, before, now
         return now is not None and before == now
 

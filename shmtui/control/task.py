@@ -62,6 +62,8 @@ class Task:
         """How often it has asked for the time, without the times when nothing was new: its clocks show them, too."""
         self.leapt = 0
         """Nanoseconds that its clocks were put forward by."""
+        self.questions = 0
+        """How often it has asked in all."""
         self._asked, self._progressed = False, True
         self.stack_top = 0
         """Where a thread's stack begins; 0 for the first thread."""
@@ -200,6 +202,7 @@ class Task:
 
     def now(self) -> int:
         """Nanoseconds by its clocks. They stand still for one that has tried in vain since it asked last."""
+        self.questions += 1
         if self._asked or self._progressed:
             self.asked_time += 1
         self._asked, self._progressed = True, False

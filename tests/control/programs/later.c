@@ -1,5 +1,6 @@
-/* A consumer that waits for a mark that all is ready, by sleeping: later p|c [early] */
+/* A consumer that waits for a mark that all is ready, by sleeping: later p|c [early] [clock] */
 #include "shared.h"
+#include <time.h>
 
 struct ring {
     volatile int ready;
@@ -25,6 +26,8 @@ int main(int argc, char **words)
     given = words;
     int produces = words[1][0] == 'p', file;
     struct stat status = {0};
+    if (has("clock"))
+        srand(time(0));
     if (produces)
         file = shm_open(getenv("EXPLORED"), O_CREAT | O_RDWR, 0600), ftruncate(file, sizeof *r);
     else
