@@ -7,7 +7,8 @@ from typing import Final
 _KILL: Final = 1 << (signal.SIGKILL - 1)
 _HELD: Final = "t"
 """It stands still for its tracer."""
-_SLEEPS: Final = frozenset("SD")
+_SLEEPS: Final = "S"
+_ENDED: Final = frozenset("ZX")
 
 
 def is_dying(thread: int, *, held: bool) -> bool:
@@ -21,7 +22,7 @@ def is_dying(thread: int, *, held: bool) -> bool:
             return True
         lines = dict(line.partition(":\t")[::2] for line in text.splitlines())
         state = lines["State"][0]
-        if state in _SLEEPS or state == _HELD:
+        if state == (_HELD if held else _SLEEPS):
             return bool(int(lines["SigPnd"], 16) & _KILL)
-        if held or state != "R":
+        if held or state in _ENDED:
             return True

@@ -1,10 +1,12 @@
 """What students write that is no textbook's: each mistake is found, and what is right is passed in every order."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.control.test_explore import Explore, built, explored, kinds
+from tests.program import run_shmtui
 
 __all__ = ["built", "explored"]
 
@@ -35,13 +37,22 @@ def check(record: dict[str, object], found: str) -> None:
 )
 @pytest.mark.parametrize("compiler", ["gcc", "musl-gcc"])
 def test_threads_end_and_meet(
-    built: Callable[..., str], explored: Explore, words: str, found: str, compiler: str
+    built: Callable[..., str],
+    explored: Explore,
+    tmp_path: Path,
+    words: str,
+    found: str,
+    compiler: str,
 ) -> None:
     """A process may end before its threads do, or its first thread before it; and all wait at a barrier."""
     program = built("gather", compiler)
-    record = explored("--producer", f"{program} {words}", code=int(bool(found)))
+    schedule = str(tmp_path / "found.shmsched")
+    record = explored("--producer", f"{program} {words}", "--schedule", schedule, code=int(bool(found)))  # fmt: skip
     check(record, found)
     assert kinds(record) <= {found}
+    if found:
+        done = run_shmtui("replay", "--headless", schedule)
+        assert done.stdout.startswith("20 of 20 "), done.stderr
 
 
 def test_main_returns_before_its_threads_run(built: Callable[..., str], explored: Explore) -> None:
