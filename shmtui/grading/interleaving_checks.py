@@ -99,9 +99,19 @@ def flows(trial: Trial) -> Said:
         return unknown(wrong)  # Items may have got through before: the layout would tell.
     if wrong and (usual.passed == 0 or usual.end != "finished"):
         return failed(_("no item gets through: {why}").format(why=wrong), shown)
+    if ended := _ended_with_process(usual):
+        text = _("{task} ends, and {threads} with it, before they have done anything")
+        return failed(text.format(task=ended[0].partition(".")[0], threads=", ".join(ended)))
     if usual.passed is None:
         return unknown(_("items cannot be followed, as the layout of the ring is not known"))
     return unknown(_("no item was seen to reach a consumer"))
+
+
+def _ended_with_process(usual: Usual) -> list[str]:
+    """The threads and children of programs that have ended, where none of them has met anybody."""
+    begun = [task for task in usual.rounds if "." in task]
+    ended = [task for task in begun if task in usual.ends and task.partition(".")[0] in usual.ends]
+    return ended if ended == begun and not any(usual.rounds[task] for task in begun) else []
 
 
 def _broken(usual: Usual) -> str:

@@ -481,6 +481,17 @@ def test_what_works_once(tmp_path: Path) -> None:
         assert result["verdict"] == verdict, result
 
 
+def test_main_that_returns_before_its_threads(
+    compiled: Callable[[str], str], tmp_path: Path
+) -> None:
+    """No item gets through where nobody joins the threads."""
+    for words, verdict in (("return", "fail"), ("", "unknown")):
+        done = run_shmtui("grade", "--producer", f"{compiled('gather')} {words}", "--format", "json",
+                          *quick(tmp_path, "runs = 1"), timeout=4 * PATIENCE)  # fmt: skip
+        (result,) = json.loads(done.stdout)["results"]
+        assert result["verdict"] == verdict, result
+
+
 @pytest.mark.parametrize("macros", [("REMOVES",), ()])
 def test_a_set_that_stays(tmp_path: Path, macros: tuple[str, ...]) -> None:
     """What is left of System V counts, too."""
