@@ -127,3 +127,11 @@ def test_waits_for_a_condition_that_have_a_time(
         assert found in kinds(record), record
     else:
         assert any(part["complete"] for part in record["covered"]) == whole, record
+
+
+def test_who_kills_another(built: Callable[..., str]) -> None:
+    """Is told in a line: what is left of the programs proves nothing."""
+    done = run_shmtui("explore", "--producer", f"{built('gather')} processes kills")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "killed by another" in done.stderr
+    assert done.stderr.count("\n") == 1

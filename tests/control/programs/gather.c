@@ -1,5 +1,6 @@
 /* Threads that meet at a barrier, and processes that end before all of their threads do: gather [MODE]... */
 #include "shared.h"
+#include <signal.h>
 
 static sem_t begun, left;
 static int count;
@@ -45,6 +46,8 @@ int main(int argc, char **words)
             pthread_barrierattr_setpshared(&kind, PTHREAD_PROCESS_SHARED);
         pthread_barrier_init(shared, &kind, 2);
         if (!fork()) {
+            if (has("kills"))
+                kill(getppid(), SIGKILL);
             pthread_barrier_wait(shared);
             _exit(0);
         }
