@@ -332,7 +332,8 @@ class Execution:
 
     def is_parked(self, task: Task) -> bool:
         """Whether it is a producer that has made its items, and stands before the next one."""
-        if self.role_of(task) is not Role.PRODUCER or task.operation.kind in ACCESSES:
+        within = task.operation.kind in ACCESSES | {Kind.PASS}
+        if self.role_of(task) is not Role.PRODUCER or within:
             return False
         return self.observed.visits(task) >= self.made
 

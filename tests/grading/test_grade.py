@@ -518,3 +518,17 @@ def test_a_mark_that_all_is_ready(
     assert results["either-order"]["verdict"] == ("fail" if wrong else "pass"), results
     if wrong:
         assert "which nobody has initialised" in results["either-order"]["evidence"]
+
+
+def test_threads_that_begin_at_a_barrier(tmp_path: Path, rubric: Path) -> None:
+    """Their items are followed like any others': none of them is held at the barrier."""
+    file = tmp_path / "begin.c"
+    text = FAMILY.replace("int queue", "pthread_barrier_t gate; int queue", 1)
+    text = text.replace(
+        "(void *unused)\n{\n", "(void *unused)\n{\n    pthread_barrier_wait(&all->gate);\n"
+    )
+    file.write_text(text.replace("    sem_init(&all->room", "    pthread_barrier_init(&all->gate, 0, 2);\n    sem_init(&all->room", 1))  # fmt: skip
+    done = run_shmtui("grade", "--producer", str(file), "--format", "json", "--budget", "120",
+                      "--rubric", str(rubric), timeout=4 * PATIENCE)  # fmt: skip
+    results = {each["check"]: each for each in json.loads(done.stdout)["results"]}
+    assert of(results, "pass") == set(results), results
