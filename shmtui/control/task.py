@@ -206,6 +206,11 @@ class Task:
         if self._asked or self._progressed:
             self.asked_time += 1
         self._asked, self._progressed = True, False
+        return self.told_time
+
+    @property
+    def told_time(self) -> int:
+        """What its clocks showed last, and what it has slept since."""
         return self.slept + self.leapt + self.asked_time * _TICK
 
     def take_output(self) -> bool:

@@ -92,6 +92,9 @@ def flows(trial: Trial) -> Said:
         text = _("{passed} of {made} items reached a consumer")
         return passed(text.format(passed=usual.passed, made=usual.made))
     wrong = _broken(usual)
+    apart = trial.shown("private-mapping", "private-memory")
+    if apart is not None and not usual.taken:
+        return failed(_("no item gets through: {why}").format(why=apart.claim), apart)
     shown = trial.found[0] if trial.found else None
     if usual.asleep and not any(usual.ends.values()):
         return unknown(wrong)

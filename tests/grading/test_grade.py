@@ -481,6 +481,25 @@ def test_what_works_once(tmp_path: Path) -> None:
         assert result["verdict"] == verdict, result
 
 
+def test_sleep_up_to_a_time(compiled: Callable[[str], str], tmp_path: Path) -> None:
+    """It takes what is left until then: three times two seconds, with which the program ends."""
+    done = run_shmtui("grade", "--producer", f"{compiled('timed')} until", "--format", "json",
+                      *quick(tmp_path, "runs = 1"), timeout=4 * PATIENCE)  # fmt: skip
+    (result,) = json.loads(done.stdout)["results"]
+    assert "ends with status 6: slept 6" in result["evidence"]
+
+
+def test_a_segment_that_is_mapped_apart(
+    compiled: Callable[[str], str], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what a producer stores with MAP_PRIVATE, nothing reaches the consumer."""
+    monkeypatch.setenv("EXPLORED", name)
+    program = compiled("naming")
+    results = graded(f"{program} p apart", f"{program} c apart", *quick(tmp_path, "runs = 1", "semaphores = 1"), code=1)  # fmt: skip
+    assert of(results, "fail") == {"runs", "semaphores"}
+    assert "MAP_PRIVATE" in results["runs"]["evidence"]
+
+
 def test_main_that_returns_before_its_threads(
     compiled: Callable[[str], str], tmp_path: Path
 ) -> None:

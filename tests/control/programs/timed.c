@@ -1,4 +1,4 @@
-/* Threads that wait for a condition for a time: timed [more] [gives-up] */
+/* Threads that wait for a condition for a time: timed [more] [gives-up], or until */
 #include "shared.h"
 #include <time.h>
 
@@ -52,10 +52,29 @@ static void *consume(void *unused)
     return unused;
 }
 
+/* Sleeps up to a time; what it has slept is told in seconds. */
+static int until(void)
+{
+    struct timespec at, now;
+    sem_t *done = mmap(0, sizeof *done, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    sem_init(done, 1, 3);
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    time_t begin = at.tv_sec;
+    while (!sem_trywait(done)) {
+        at.tv_sec += 2;
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, 0);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    printf("slept %ld\n", (long)(now.tv_sec - begin));
+    return now.tv_sec - begin;
+}
+
 int main(int argc, char **words)
 {
     pthread_t one, two;
     given = words;
+    if (has("until"))
+        return until();
     pthread_create(&one, 0, produce, 0);
     pthread_create(&two, 0, consume, 0);
     pthread_join(one, 0);
