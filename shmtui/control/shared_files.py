@@ -52,6 +52,8 @@ class SharedFiles:
         self.sets = SemaphoreSets()
         self.descriptors: dict[str, int] = {}
         """Descriptors of what the programs map, by name, as far as it could be opened."""
+        self.replaced: set[str] = set()
+        """Names of /dev/shm that an execution has given to a second file, while somebody had mapped the first one."""
         self._names: dict[tuple[int, int], str] = {}
         self._semaphores: set[str] = set()
         """Files of musl's named semaphores, whose names are those of segments."""
@@ -103,6 +105,8 @@ class SharedFiles:
             file = mapped_name(line)
             name = f"sem.{file}" if file in self._semaphores else file
             twins = sum(other.partition(" #")[0] == name for other in self._names.values())
+            if twins and line.path.startswith(f"{SHM_DIR}/".encode()):
+                self.replaced.add(name)
             self._names[key] = name if not twins else f"{name} #{twins + 1}"
             self._open(self._names[key], file, key)
         self.sizes[self._names[key]] = line.end - line.start + line.offset

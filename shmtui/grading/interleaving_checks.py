@@ -269,6 +269,12 @@ def many(facts: Facts) -> Said:
             task, status = next(iter(trial.ended.items()))
             text = _("{task} ends with status {status}")
             return failed(text.format(task=task, status=status))
+    replaced = [name for trial in trials for name in trial.replaced]
+    if replaced:
+        text = _(
+            "a program makes {name} anew while another uses the one before: these two do not meet"
+        )
+        return failed(text.format(name=replaced[0]))
     said = _searched(facts, _WIDE, ())
     starved = [task for trial in trials for task in trial.starved]
     if said.verdict is Verdict.PASS and starved:

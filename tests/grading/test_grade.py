@@ -500,6 +500,18 @@ def test_a_segment_that_is_mapped_apart(
     assert "MAP_PRIVATE" in results["runs"]["evidence"]
 
 
+def test_a_segment_that_each_producer_makes_anew(
+    compiled: Callable[[str], str], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One alone is right; of two, what the first one puts reaches nobody."""
+    monkeypatch.setenv("EXPLORED", name)
+    program = compiled("naming")
+    pair = f"{program} p renamed", f"{program} c renamed"
+    results = graded(*pair, *quick(tmp_path, "runs = 1", "no-deadlock = 1", "many = 1"), code=1)
+    assert of(results, "fail") == {"many"}
+    assert f"{name}_new anew" in results["many"]["evidence"]
+
+
 def test_main_that_returns_before_its_threads(
     compiled: Callable[[str], str], tmp_path: Path
 ) -> None:
