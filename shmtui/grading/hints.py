@@ -72,6 +72,22 @@ _HINTS: Final = {
 }
 
 
+_OF_SLEEPS: Final = {
+    "pthread_barrier_wait": N_(
+        "the count of pthread_barrier_init is how many have to call pthread_barrier_wait: see who does not come"
+    ),
+    "pthread_cond_wait": N_(
+        "who waits for a condition needs a signal after each change of what it waits for: see who signals which condition, "
+        "and whether one signal is enough for all who wait for it"
+    ),
+}
+_OF_WAITS: Final = {
+    "sem_wait": _HINTS["deadlock"],
+    "semop": _HINTS["deadlock"],
+    "pthread_mutex_lock": N_(
+        "have all take their locks in the same order, and unlock each on every way out, return and continue too"
+    ),
+}
 _CAUSES: Final = ("never-initialised", "process-private", "private-memory", "private-mapping")
 """What has to be mended first: others wait for ever, and no item gets through, because of it."""
 _EFFECTS: Final = frozenset({"deadlock", "hang", "lost-wakeup"})
@@ -87,4 +103,21 @@ def hint(result: "Result", results: "Sequence[Result]") -> str:
     cause = next((kind for kind in _CAUSES if kind in failing), "")
     kind = cause if cause and result.kind in _EFFECTS else result.kind
     text = _HINTS.get(kind) or _HINTS.get(result.check, "")
+    if kind == "deadlock":
+        text = _of_waits(result.order) or text
     return _(text) if text else ""
+
+
+def _of_waits(order: "Sequence[str]") -> str:
+    """What to look at where all wait for ever: at a barrier or condition, which a task's last step has come to; else
+    by what they use.
+    """
+    last: dict[str, str] = {}
+    for line in order:
+        words = line.replace("*", " ", 1).split()
+        if len(words) > 2 and words[0].isdecimal():
+            last[words[1]] = line
+    for call, text in _OF_SLEEPS.items():
+        if any(call in line for line in last.values()):
+            return text
+    return next((text for call, text in _OF_WAITS.items() if any(call in x for x in order)), "")
