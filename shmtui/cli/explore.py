@@ -1,5 +1,6 @@
 """``shmtui explore``: every order of the steps of the user's own programs."""
 
+import contextlib
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,11 @@ from shmtui.errors import ExitCode, ShmtuiError
 from shmtui.i18n import _
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from types import FrameType
+
+    from shmtui.control.exploration import Workshop
+    from shmtui.shm.protocol import Role
 
 _REPLAYS = 20
 _MOST_PROGRAMS = 16
@@ -97,7 +102,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
       shmtui explore --producer ./p --consumer ./c --schedule lost.shmsched
       shmtui replay lost.shmsched
     """
-    from shmtui.control.exploration import Workshop, explore, shorten
+    from shmtui.control.exploration import explore, shorten
     from shmtui.report.exploration import exploration_json, exploration_lines, progress_line
     from shmtui.report.snapshot_json import line
     from shmtui.session.terminal import note
@@ -120,7 +125,7 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
         text = _("{count} programs are too many: {most} at most")
         raise click.UsageError(text.format(count=len(commands), most=_MOST_PROGRAMS))
     interrupted = _Interrupted()
-    with Workshop(commands, items) as workshop, ProgressLine() as progress:
+    with _held(commands, items) as workshop, ProgressLine() as progress:
         result = explore(
             workshop, options, name=name, initialise=initialise, fine=fine, budget=budget,
             progress=lambda outcome: progress.show(progress_line(outcome)),
@@ -142,14 +147,15 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
 
 def verify_schedule(path: Path, *, as_json: bool) -> int:
     """Execute a schedule 20 times, and print its order. ShmtuiError: one was not as it says."""
-    from shmtui.control.exploration import Workshop, replay, shown_by
+    from shmtui.control.exploration import replay, shown_by
     from shmtui.control.schedule import read_schedule
     from shmtui.report.exploration import order_lines
     from shmtui.report.snapshot_json import line
     from shmtui.sanitize import inert
 
     schedule = read_schedule(path)
-    with Workshop([(p.role, p.command) for p in schedule.programs], schedule.items) as workshop:
+    commands = [(p.role, p.command) for p in schedule.programs]
+    with _held(commands, schedule.items) as workshop:
         run, same = replay(workshop, schedule, _REPLAYS)
         finding, names = shown_by(run, workshop.names, schedule), workshop.names
     if finding is None or same < _REPLAYS:
@@ -174,6 +180,19 @@ def verify_schedule(path: Path, *, as_json: bool) -> int:
     ]
     click.echo("\n".join([*lines, *order_lines(run, names, finding.step)]))
     return ExitCode.FINDINGS
+
+
+@contextlib.contextmanager
+def _held(commands: "Sequence[tuple[Role, Sequence[str]]]", items: int) -> "Iterator[Workshop]":
+    """The programs, held. ShmtuiError: they cannot be, or one of their processes was killed meanwhile."""
+    from shmtui.control.exploration import Workshop
+
+    try:
+        with Workshop(commands, items) as workshop:
+            yield workshop
+    except (ProcessLookupError, ChildProcessError):
+        text = _("one of the programs' processes was killed by another: nothing is judged")
+        raise ShmtuiError(text) from None
 
 
 class _Interrupted:

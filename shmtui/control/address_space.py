@@ -1,6 +1,7 @@
 """The memory of a process under control: what it maps that others map too, and what is guarded."""
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shmtui.control.operation import Place
@@ -24,6 +25,8 @@ class AddressSpace:
         """Bytes and rights, by the begin of the ranges that no access is let through to."""
         self.tasks: list[Task] = []
         self._droppable: dict[int, bool] = {}
+        self._apart: list[tuple[str, int, int]] = [] if parent is None else [*parent._apart]
+        """Files of /dev/shm that it maps with MAP_PRIVATE, where that begins, and bytes."""
 
     def share_globals(self, begin: int, end: int, place: Place) -> None:
         """Count a process's own global variables as shared: its threads share them."""
@@ -86,6 +89,23 @@ class AddressSpace:
                 begin: b"dp" in flags.get(begin, ())
             }
         return self._droppable[begin]
+
+    def note_apart(self, path: str, begin: int, size: int) -> None:
+        """It maps a file of /dev/shm with MAP_PRIVATE, so that what it stores there is its own."""
+        self._apart.append((path, begin, size))
+
+    def stored_apart(self) -> Place | None:
+        """Where it has stored something in such a mapping: the first byte that differs from the file."""
+        for path, begin, size in self._apart:
+            try:
+                shared = Path(path).read_bytes()[:size]
+            except OSError:
+                continue  # Its name is gone.
+            own = self.read(begin, len(shared))
+            if own != shared and len(own) == len(shared):
+                at = next(n for n, (a, b) in enumerate(zip(own, shared, strict=True)) if a != b)
+                return Place(path.rpartition("/")[2], at)
+        return None
 
     def is_guarded(self, address: int, size: int = 1) -> bool:
         return any(

@@ -1,15 +1,21 @@
 """What follows when a task calls a watched function: it stops before a step, or goes on."""
 
+import contextlib
+import os
 import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from shmtui.control import calls
+from shmtui.control.barriers import barrier_count
 from shmtui.control.entry_points import (
+    BARRIER_CALL,
     BUFFER_CALLS,
     CLOCK_CALLS,
+    ENDING_CALL,
     JOINING_CALLS,
     LOADING_CALLS,
+    OTHER_MEANS,
     PROCESS_CALLS,
     SET_CALLS,
     SLEEPING_CALLS,
@@ -18,11 +24,12 @@ from shmtui.control.entry_points import (
 )
 from shmtui.control.operation import Kind, Operation
 from shmtui.control.semaphore_sets import MAKING_CALLS
+from shmtui.shm.segment import SHM_DIR
 
 if TYPE_CHECKING:
     from shmtui.control.task import Task
 
-_MAP_SHARED: Final = 1
+_MAP_SHARED, _MAP_ANONYMOUS, _PROT_WRITE = 1, 32, 2
 _MOST_BYTES: Final = 1 << 20
 _MOST_VECTORS: Final = 1024
 _FUNCTION_BYTES: Final = 256
@@ -41,6 +48,10 @@ def at_call(task: "Task", function: str) -> int | None:
         return 0
     if function in PROCESS_CALLS and task.program.is_own(site):
         calls.tell_process(task, function)
+        return 0
+    if function in OTHER_MEANS:
+        task.program.note_other_means(function, site)
+        task.over()
         return 0
     # The loader locks as a thread begins, and lets go before anybody else runs.
     operation = None if task.program.is_loaders(site) else _step(task, function, site)
@@ -74,7 +85,12 @@ def _step(task: "Task", function: str, site: int) -> Operation | None:
         return None
     if function in STATUS_CALLS | {"mmap", "shmat"}:
         return None
+    if function == ENDING_CALL:
+        return None if task.space.is_alone else Operation(Kind.EXIT, site)
     place = task.place(registers.rdi)
+    if function == BARRIER_CALL:
+        initialised = barrier_count(task, registers.rdi)
+        return Operation(Kind.BARRIER, site, place, registers.rdi) if initialised else None
     first = task.space.read(registers.rdi, 4)
     there = place is None or len(first) == 4
     waits_alone = function == "sem_wait" and first == bytes(4)
@@ -98,8 +114,11 @@ def _let_go_on(task: "Task", function: str, site: int) -> None:
     elif function in STARTING_CALLS:
         calls.note_start(task, function)
     elif function in {"mmap", "shmat"}:
-        if task.world.fine and (function == "shmat" or task.registers.rcx & _MAP_SHARED):
-            task.break_at(site, task.guard_mapping)
+        if function == "shmat" or task.registers.rcx & _MAP_SHARED:
+            task.break_at(site, task.note_mapping)
+        elif path := _maps_apart(task):
+            size = task.registers.rsi
+            task.break_at(site, lambda: task.space.note_apart(path, task.registers.rax, size))
     elif function in STATUS_CALLS:
         calls.forget_times(task, function, site)
     elif function in BUFFER_CALLS:
@@ -114,6 +133,18 @@ def _let_go_on(task: "Task", function: str, site: int) -> None:
             task.world.observed.kernel_access(task, accessed)
         if guarded:
             task.lift_guard(site)
+
+
+def _maps_apart(task: "Task") -> str:
+    """The file of /dev/shm that it is about to map with MAP_PRIVATE, from its begin and to store there; or nothing."""
+    registers = task.registers
+    stores = registers.rdx & _PROT_WRITE and not registers.rcx & _MAP_ANONYMOUS
+    if not stores or registers.r9:
+        return ""
+    with contextlib.suppress(OSError):
+        path = os.readlink(f"/proc/{task.pid}/fd/{registers.r8 & 0xFFFFFFFF}")  # noqa: PTH115 - may be no path
+        return path if path.startswith(f"{SHM_DIR}/") else ""
+    return ""
 
 
 def _buffers(task: "Task", function: str) -> Iterator[tuple[int, int]]:

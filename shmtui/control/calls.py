@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _FIRST_SECOND: Final = 1_700_000_000
 _BILLION: Final = 10**9
+_TIMER_ABSTIME: Final = 1
 _MOST_SLEEP: Final = 10**18
 _MOST_VALUE: Final = 0x7FFFFFFF
 _SETTING: Final = (16, 17)
@@ -58,6 +59,9 @@ def carry_out(task: "Task", operation: Operation) -> Operation | None:
         in_time, task.woken = task.woken, False
         _set_lock(task, operation.address, taken=True)
         task.leave(0 if in_time else errno.ETIMEDOUT)
+    elif kind is Kind.PASS:
+        task.woken = False
+        task.leave(0)
     elif kind in {Kind.SET, Kind.TRY_SET}:
         _change_set(task, operation)
     elif kind in {Kind.SIGNAL, Kind.BROADCAST}:
@@ -235,6 +239,8 @@ def note_start(task: "Task", function: str) -> None:
         call = f"{function}({os.fsdecode(name)})"
 
         def opened() -> None:
+            if task.opens_semaphore and task.registers.rax:
+                task.place(task.registers.rax)  # It may be unlinked before its first use.
             task.opens_semaphore = False
             task.note_failure(call)
 
@@ -288,7 +294,12 @@ def nanoseconds(task: "Task", function: str) -> int:
     if len(raw) < 16:
         return 0
     seconds, rest = struct.unpack("<qq", raw)
-    return int(min(max(seconds * _BILLION + rest, 0), _MOST_SLEEP))
+    wanted = seconds * _BILLION + rest
+    if function == "clock_nanosleep" and registers.rsi & _TIMER_ABSTIME:
+        wanted -= (
+            _FIRST_SECOND * _BILLION + task.told_time
+        )  # Up to then, as Python's time.sleep has it.
+    return int(min(max(wanted, 0), _MOST_SLEEP))
 
 
 def tell_time(task: "Task", function: str) -> None:

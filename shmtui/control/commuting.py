@@ -5,7 +5,7 @@ others need not go on before these:
 
 - a post or an unlock: whoever else goes on first can do the same after it;
 - an access to words that one task alone uses, that nobody stores, or that all use under one lock, which
-  this task holds: nobody else can come to them before it is done;
+  this task holds: nobody else can come to them before it is done; not to those of a semaphore or lock;
 - a signal, or the begin of a wait for a condition, where all signal it and wait for it under one lock;
 - whatever follows a wait or lock that was gone through, up to the first step that is neither of these nor
   another wait: what others do in between they can do as well before that wait. Not before another wait for
@@ -109,9 +109,15 @@ class Commuting:
     def commutes(self, task: str, operation: Operation, own: str) -> bool:
         """Whether it makes no difference when ``task`` takes this step; ``own``: as of `called`."""
         if operation.kind in ACCESSES:
-            words = [self._words.get(place) for place in words_of(operation)]
-            return bool(words) and all(
-                word is not None and self._would_be_private(word, task, operation) for word in words
+            places = words_of(operation)
+            words = [self._words.get(place) for place in places]
+            return (
+                bool(words)
+                and all(
+                    word is not None and self._would_be_private(word, task, operation)
+                    for word in words
+                )
+                and not any(self._objects_at(place) for place in places)
             )
         if operation.kind in _OF_CONDITIONS:
             held = self._held.get(task, set())
@@ -164,7 +170,7 @@ class Commuting:
             if each.kind not in _TAKES | {Kind.POST, Kind.UNLOCK}:
                 continue
             place = object_of(each, own)
-            self._objects.add(place)
+            self._note_object(place)
             if tries or any(not change for _place, change in operation.changes):
                 self._look_at(place)
             if failed:
@@ -174,6 +180,17 @@ class Commuting:
             else:
                 many = each.kind in TIMED | {Kind.WAIT} and value is not None and value > 1
                 self._take(task, place, many=many or bool(operation.changes[1:]))
+
+    def _note_object(self, place: Place) -> None:
+        """Somebody waits for it, or posts it: who stores its words, as sem_init(3) does, concerns him."""
+        if place not in self._objects:
+            self._objects.add(place)
+            words = range(place.offset, place.offset + _OBJECT_BYTES, _WORD)
+            self.broken += any(Place(place.segment, at) in self._words for at in words)
+
+    def _objects_at(self, word: Place) -> list[Place]:
+        begins = range(word.offset - _OBJECT_BYTES + _WORD, word.offset + 1)
+        return [o for begin in begins if (o := Place(word.segment, begin)) in self._objects]
 
     def _take(self, task: str, place: Place, *, many: bool) -> None:
         if many or place in self._holders:
@@ -215,11 +232,9 @@ class Commuting:
         if alone:
             return
         for place in words_of(operation):
-            for begin in range(place.offset - _OBJECT_BYTES + _WORD, place.offset + 1):
-                lock = Place(place.segment, begin)
-                if lock in self._objects:
-                    self._look_at(lock)
-                    self._no_lock(lock)
+            for lock in self._objects_at(place):
+                self._look_at(lock)
+                self._no_lock(lock)
             self._use(place, task, stores=operation.kind is not Kind.LOAD, atomic=operation.atomic)
 
     def _use(self, place: Place, task: str, *, stores: bool, atomic: bool = False) -> None:

@@ -13,6 +13,9 @@ LOCK_CALLS: Final = frozenset(
     "pthread_cond_timedwait pthread_cond_clockwait pthread_cond_signal pthread_cond_broadcast "
     "pthread_mutex_timedlock".split()
 )
+BARRIER_CALL: Final = "pthread_barrier_wait"
+ENDING_CALL: Final = "exit"
+"""By which a process's other threads end, too: main's return calls it."""
 SLEEPING_CALLS: Final = frozenset("sleep usleep nanosleep clock_nanosleep sched_yield".split())
 NAMING_CALLS: Final = frozenset({"shm_open", "sem_open"})
 JOINING_CALLS: Final = frozenset("pthread_join waitpid wait wait4".split())
@@ -23,7 +26,7 @@ BUFFER_CALLS: Final = LOADING_CALLS | frozenset(
 )
 """The same, and those by which it stores there."""
 CONTACT_CALLS: Final = NAMING_CALLS | frozenset(
-    "shm_unlink sem_unlink shmget semget msgget fork vfork pthread_create memfd_create".split()
+    "shm_unlink sem_unlink shmget semget msgget fork vfork pthread_create memfd_create mkfifo".split()
 )
 """The calls by which a program first meets others."""
 STARTING_CALLS: Final = NAMING_CALLS | frozenset(
@@ -38,10 +41,12 @@ SET_CALLS: Final = frozenset({"semop", "semtimedop"})
 SYSTEM_V_CALLS: Final = SET_CALLS | frozenset({"semget", "shmget", "msgget"})
 OTHER_MEANS: Final = frozenset(
     "flock lockf msgrcv mq_receive mq_timedreceive pipe pipe2 socketpair socket sigwait sigsuspend "
-    "pause mkfifo eventfd pthread_rwlock_rdlock pthread_rwlock_wrlock pthread_barrier_wait "
+    "pause mkfifo eventfd pthread_rwlock_rdlock pthread_rwlock_wrlock "
     "pthread_spin_lock".split()
 )
 """Calls by which programs may wait for each other, and which are no steps."""
+LIBRARYS_MEANS: Final = frozenset(name for name in OTHER_MEANS if name.startswith("pthread_"))
+"""Those of them that a library makes for itself: where the program's own code makes them, they count."""
 STATUS_CALLS: Final = frozenset(
     "stat fstat lstat stat64 fstat64 lstat64 fstatat fstatat64 __xstat __fxstat __lxstat".split()
 )
@@ -53,7 +58,8 @@ _SYMBOL: Final = struct.Struct("<IBBHQQ")
 _FUNCTION: Final = 2
 WANTED: Final = (
     SEMAPHORE_CALLS | LOCK_CALLS | SLEEPING_CALLS | CONTACT_CALLS | JOINING_CALLS | BUFFER_CALLS
-    | STARTING_CALLS | SYSTEM_V_CALLS | PROCESS_CALLS | STATUS_CALLS | {"mmap", "shmat", "malloc", ERRNO_CALL}
+    | STARTING_CALLS | SYSTEM_V_CALLS | PROCESS_CALLS | STATUS_CALLS | {"mmap", "shmat", "malloc", ERRNO_CALL, BARRIER_CALL, ENDING_CALL}
+    | OTHER_MEANS
 )  # fmt: skip
 
 
@@ -78,12 +84,6 @@ def is_static_musl(path: str) -> bool:
     """Whether a static program is linked with musl, by a function that musl alone has."""
     with open(path, "rb") as file:
         return bool(_addresses(file, frozenset({"libc_start_main_stage2", "__init_libc"})))
-
-
-@cache
-def other_means(path: str) -> frozenset[str]:
-    """The calls of `OTHER_MEANS` that an executable imports."""
-    return OTHER_MEANS & _imported(path)
 
 
 @cache

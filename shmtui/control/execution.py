@@ -122,6 +122,8 @@ class Execution:
         """
         self._taken: set[Place] = set()
         """What it waited for."""
+        self._slept: dict[str, int] = {}
+        """Whose last step was a sleep, and how often each had asked for the time."""
         self._over = False
         self._beyond: Beyond | None = None
         usual = _FIRST_STEPS + _ITEM_STEPS * self.items * len(self.programs)
@@ -150,7 +152,8 @@ class Execution:
     ) -> None:
         """An execution in the order of ``usual``, given up before its first task ends: ``look`` is called there."""
         last = {step.task: number for number, step in enumerate(usual.steps)}
-        until = min((last[task] for task in usual.ends), default=len(usual.steps))
+        ends = (last[task] for task in usual.ends if task in last)
+        until = min(ends, default=len(usual.steps))
         try:
             self.begin(order)
             while len(self.result.steps) < until and self.advance():
@@ -278,8 +281,8 @@ class Execution:
 
     def _default(self, enabled: list[Task], current: Task | None) -> Task:
         if self.favourite:
-            preferred = [task for task in enabled if task.name == self.favourite]
-            return (preferred or enabled)[0]
+            going = [task for task in enabled if not self._would_wait(task)] or enabled
+            return next((task for task in going if task.name == self.favourite), going[0])
         if current is not None and current in enabled and current.operation.kind not in _YIELDS:
             return current
         turn = 0 if current is None else self.tasks.index(current) + 1
@@ -292,28 +295,45 @@ class Execution:
         if operation.kind in {Kind.SIGNAL, Kind.BROADCAST}:
             self.sleepers.signalled(task, operation)
         self.use.note(task, operation, before, number)
-        written = len(task.output)
+        if operation.kind is Kind.WAKE_IN_TIME and not task.woken:
+            self.vain_tries.timed_out(task)
+        written, questions = len(task.output), task.questions
         bytes_before = self.memory.bytes_of(operation) if operation.masked else b""
         task.step()
+        if task.ended is not None:
+            task.others_ended()
         if operation.masked:
             operation = _narrowed(operation, bytes_before, self.memory.bytes_of(operation))
         if operation.kind in COND_WAITS:
             self.sleepers.fell_asleep(task, operation)
+        asked = self._slept.pop(task.name, None)
+        if operation.kind is Kind.SLEEP:
+            self._slept[task.name] = task.questions
+            if asked == questions:  # It does not go by the time, and stands where it stood.
+                task.slept -= operation.address
         task.take_output()
         after = self.memory.word(operation) if operation.kind in ACCESSES else None
         shown = None if operation.kind in _LOCKS else before
         self.result.steps.append(Step(task.name, operation, shown, after, task.output[written:]))
         self.observed.note(task, operation, before, after)
         if task.ended is not None:
-            self.result.ends[task.name] = task.ended
-            self.result.fault_sites[task.name] = task.fault_site
+            self._note_end(task)
         self.result.foreign |= task.foreign or task.operation.kind is Kind.KERNEL
+
+    def _note_end(self, task: Task) -> None:
+        self.result.ends[task.name] = task.ended or 0
+        self.result.fault_sites[task.name] = task.fault_site
+        for other in self.tasks:
+            ended_with = other.space is task.space and other.name not in self.result.ends
+            if ended_with and other.ended is not None and other.ended >= 0:
+                self.result.ends[other.name] = other.ended
 
     # Who can go on.
 
     def is_parked(self, task: Task) -> bool:
         """Whether it is a producer that has made its items, and stands before the next one."""
-        if self.role_of(task) is not Role.PRODUCER or task.operation.kind in ACCESSES:
+        within = task.operation.kind in ACCESSES | {Kind.PASS}
+        if self.role_of(task) is not Role.PRODUCER or within:
             return False
         return self.observed.visits(task) >= self.made
 
@@ -326,13 +346,24 @@ class Execution:
         """Whether its step has to do with nobody else's, so that its place in the order does not matter."""
         operation = task.operation
         if operation.kind is Kind.SLEEP:
-            return self.fine or self.sleeps_commute
+            return not self._polls(task) and (self.fine or self.sleeps_commute)
         if not self._reduces:
             return False
         if operation.kind is Kind.JOIN:
             return names_one(task, operation)
+        if operation.kind is Kind.PASS:
+            return True
         alike = self.commuting.commutes(task.name, operation, own_name(task))
         return alike or operation.kind is Kind.START
+
+    def _polls(self, task: Task) -> bool:
+        """Whether it sleeps again, and has taken no other step since: what it looks at in between is no step."""
+        return task.operation.kind is Kind.SLEEP and task.name in self._slept
+
+    def _would_wait(self, task: Task) -> bool:
+        """Whether it stands in a wait that it may give up, or sleeps until something has changed."""
+        times_out = task.operation.kind is Kind.WAKE_IN_TIME and not task.woken
+        return times_out or self._polls(task)
 
     @property
     def _reduces(self) -> bool:
@@ -363,9 +394,11 @@ class Execution:
         self.result.choices.append(ChoicePoint((task.name,), task.name, task.name))
         self._take(task)
 
-    def knowledge_of(self, task: Task) -> object:
-        """All that its next steps depend on but for what is shared; None where that is not known."""
-        return self._state.of_task(task)
+    def knowledge_of(self, task: Task, *, loads: bool = True) -> object:
+        """All that its next steps depend on but for what is shared; None where that is not known. ``loads``: what it has
+        loaded since its last call is part of it, wherever it keeps that.
+        """
+        return self._state.of_task(task, loads=loads)
 
     def role_of(self, task: Task) -> Role:
         """Its own side, or its program's."""
@@ -398,11 +431,11 @@ class Execution:
     def finish(self) -> None:
         """End all tasks, threads before those that began them."""
         for task in self.tasks:
-            if task.ended is None:
+            if task.ended is None or task.unreaped:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(task.pid, signal.SIGKILL)
         for task in reversed(self.tasks):
-            while task.ended is None:
+            while task.ended is None or task.unreaped:
                 try:
                     if not os.WIFSTOPPED(Stops.next(task.pid)):
                         break

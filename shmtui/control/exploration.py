@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from shmtui.control import ptrace
-from shmtui.control.entry_points import other_means, uses_system_v
+from shmtui.control.entry_points import uses_system_v
 from shmtui.control.execution import Execution
 from shmtui.control.items import Ring
 from shmtui.control.judge import HANG, Finding, failed_call, judge
@@ -114,8 +114,7 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     ShmtuiError: it cannot be done, or they do not repeat themselves.
     """
     execution, files = workshop.execution, workshop.files
-    others = _other_means(workshop)
-    execution.all_orders = bool(others)
+    _require_own_system_v(workshop)
     segment = (name or SEED_NAME).lstrip("/")
     if initialise:
         libc = Libc.MUSL if workshop.programs[0][0].is_musl else Libc.GLIBC
@@ -124,6 +123,7 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         files.contents = initial_contents(segment, plain, plain.size)
     finder = RingFinder(options, name)
     usual = execution.run()
+    execution.all_orders = bool(_other_means(workshop))
     _require_under_way(usual, workshop)
     execution.run_until(usual, (), finder.look)
     execution.callers = frozenset(
@@ -148,6 +148,7 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         outcome = search.run_starts()
     elif not outcome.found and not outcome.stopped:
         search.other_starts()
+    others = _other_means(workshop)
     if others:
         outcome.found.pop("race", None)
         _finding, run = outcome.found.get("lost-update", (None, None))
@@ -168,15 +169,17 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
 
 
 def _other_means(workshop: Workshop) -> frozenset[str]:
-    """The calls that are no steps. ShmtuiError: programs use System V, and all would see what they make."""
-    found: frozenset[str] = frozenset()
+    """The calls that are no steps, of those that were made so far."""
+    return frozenset().union(*(program.other_means for program, _role in workshop.programs))
+
+
+def _require_own_system_v(workshop: Workshop) -> None:
+    """ShmtuiError: programs use System V, and all would see what they make."""
     for program, _role in workshop.programs:
         if uses_system_v(program.executable) and not workshop.files.private:
             text = _("{command} uses System V objects, and this user may make no namespace for them "
                      "(user_namespaces(7)): run it in a container")  # fmt: skip
             raise ShmtuiError(text.format(command=program.command[0]))
-        found |= other_means(program.executable)
-    return found
 
 
 def _two_initialise(usual: Run, workshop: Workshop) -> bool:

@@ -14,7 +14,7 @@ import msgspec
 from shmtui.control.operation import COND_WAITS, TIMED, Kind, Operation, Place
 
 Clock = dict[str, int]
-_GIVES: Final = COND_WAITS | {Kind.POST, Kind.UNLOCK}
+_GIVES: Final = COND_WAITS | {Kind.POST, Kind.UNLOCK, Kind.BARRIER}
 _SEMAPHORE: Final = TIMED | {Kind.WAIT, Kind.POST}
 WORD: Final = 4
 
@@ -72,6 +72,8 @@ class HappensBefore:
             self._semaphore(task, operation, value)
             return
         clock, given = self._clock(task), self._given.setdefault(operation.place, {})
+        if operation.kind is Kind.BARRIER:
+            _join(clock, given)
         if operation.kind in _GIVES:
             _join(given, clock)
             clock[task] += 1

@@ -38,7 +38,7 @@ class Ring(msgspec.Struct, frozen=True):
     def slot_behind(self, operation: Operation) -> int | None:
         """The number that a slot would have where an operation on a whole one lies behind the last."""
         place = operation.place
-        if place is None or place.segment != self.segment or place in self.indices:
+        if place is None or place.segment != self.segment:
             return None
         number, rest = divmod(place.offset - self.data, self.item_size)
         whole = not rest and operation.width == self.item_size
@@ -58,6 +58,11 @@ class Ring(msgspec.Struct, frozen=True):
     def keeps_items(self) -> bool:
         """Whether it has semaphores by which a producer waits for room: no item is to be overwritten."""
         return self.bounded or (self.empty is not None and self.full is not None)
+
+
+def low_word(value: int | None) -> int | None:
+    """The index that a wider access begins with."""
+    return None if value is None else value & 0xFFFFFFFF
 
 
 class Fault(StrEnum):
@@ -110,6 +115,9 @@ class Items:
         """The steps that put and took each item that was taken, in the order of the taking."""
         self._bytes: dict[int, _Put] = {}
         self._hands: dict[str, _Hand] = {}
+        self._of_slots: set[tuple[str, int]] = set()
+        self._of_indices: set[tuple[str, int]] = set()
+        """The instructions that have used slots, and indices that named one."""
 
     def synchronised(self, task: str, *, gives: bool) -> None:
         """A task has waited or posted."""
@@ -125,6 +133,7 @@ class Items:
         place, ring = operation.place, self.ring
         if place is None or place.segment != ring.segment:
             return
+        self._note_site(task, operation, before)
         hand = self._hands.setdefault(task, _Hand())
         self._behind(hand, operation, place.offset, (before, after), step)
         if place.offset == ring.out:
@@ -140,6 +149,18 @@ class Items:
             self._store(task, hand, operation, step)
         elif operation.kind is not Kind.LOAD:
             self._clear(task, operation)
+
+    def _note_site(self, task: str, operation: Operation, before: int | None) -> None:
+        site = task.partition(".")[0], operation.site
+        if self._slots(operation):
+            self._of_slots.add(site)
+        elif operation.place in self.ring.indices and low_word(before) != self.ring.slots:
+            self._of_indices.add(site)
+
+    def is_of_slots(self, task: str, site: int) -> bool:
+        """Whether an instruction uses slots, and is not a way to the indices, too, as that of a common function."""
+        found = task.partition(".")[0], site
+        return found in self._of_slots and found not in self._of_indices
 
     def _behind(
         self,

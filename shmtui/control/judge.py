@@ -83,7 +83,7 @@ def _waits(run: "Run", names: "Names", task: str, operation: "Operation") -> str
         return _(
             "{who} sleeps in a call that is not a semaphore's or lock's: does it wait for input?"
         ).format(who=who)
-    if operation.kind is Kind.WAKE:
+    if operation.kind in {Kind.WAKE, Kind.WAKE_IN_TIME}:
         return _("{who} waits for a condition that nobody signals").format(who=who)
     name = names.place(operation.place) or _("what lies in its own memory")
     return _("{who} waits for {name}").format(who=who, name=name)
@@ -158,6 +158,9 @@ def _misuses(run: "Run", names: "Names") -> list[Finding]:
         "private-memory": _(
             "{who} waits for ever for a semaphore that lies in its own memory, which no other process sees: neither "
             "shared memory (MAP_SHARED) nor a named semaphore"
+        ),
+        "private-mapping": _(
+            "{who} has stored in {name}, which it maps with MAP_PRIVATE: no other process sees that"
         ),
         "mutex-overflow": _("{who} posts {name}, which nobody holds: two can hold it then"),
     }

@@ -55,7 +55,8 @@ def loaded_code(pid: int, memory: int) -> LoadedCode:
     bases = {path: base for path, base in begins.items() if path in with_code}
     for path, base in bases.items():
         found += _placed(base, entry_points(path))
-    is_musl = any("ld-musl" in path for path in bases) or is_static_musl(executable)
+    libraries = bases.keys() - {executable}
+    is_musl = any("-musl" in path for path in libraries) or is_static_musl(executable)
     return LoadedCode(executable, bases, tuple(found), is_musl, tuple(own), tuple(loader))
 
 

@@ -76,10 +76,10 @@ class MachineState:
         asleep = world.sleepers.queues
         return hash((tuple(tasks), tuple(memory), items, names, sets, asleep))
 
-    def of_task(self, task: "Task") -> object:
-        """The state of one task; None where that is not known."""
+    def of_task(self, task: "Task", *, loads: bool) -> object:
+        """The state of one task; None where that is not known. ``loads``: as of `_knowledge`."""
         opened = descriptors(task.pid) if self._is_first(task) else ()
-        known = self._knowledge(task)
+        known = self._knowledge(task, loads=loads)
         return None if known is None or opened is None else (known, signals(task.pid), opened)
 
     def _learned(self, task: "Task") -> object:
@@ -103,8 +103,10 @@ class MachineState:
         tasks = self._world.tasks
         return next((f"T{n}" for n, task in enumerate(tasks) if task.pid == register), register)
 
-    def _knowledge(self, task: "Task") -> object:
-        """Its memory and registers; None where the memory is too large."""
+    def _knowledge(self, task: "Task", *, loads: bool = True) -> object:
+        """Its memory and registers; None where the memory is too large. ``loads``: also all that it has loaded since its
+        last call, which may stand in registers that are not read.
+        """
         r = task.registers
         ranges = self._memory(task, r.rsp)
         most = _MOST_BYTES if len(task.space.tasks) < 2 else _MOST_SHARED
@@ -118,7 +120,7 @@ class MachineState:
             # At a call no other register counts.
             return kept, task.operation.address, *map(self._of_task, arguments)
         others = r.rax, r.rcx, r.rdx, r.rsi, r.rdi, r.r8, r.r9, r.r10, r.r11, r.eflags
-        loaded = self._world.observed.loaded.get(task.name, 0)
+        loaded = self._world.observed.loaded.get(task.name, 0) if loads else 0
         return kept, others, ptrace.vector_registers(task.pid), loaded
 
     def _is_first(self, task: "Task") -> bool:

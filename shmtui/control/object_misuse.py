@@ -2,9 +2,12 @@
 
 from typing import TYPE_CHECKING, Final
 
+from shmtui.control.barriers import is_for_processes
 from shmtui.control.global_variables import OWN
-from shmtui.control.operation import TIMED, Kind, Operation, Place
+from shmtui.control.operation import ACCESSES, COND_WAITS, SILENT, TIMED, Kind, Operation, Place
 from shmtui.control.run import Misuse
+from shmtui.shm.libc import Libc
+from shmtui.shm.sync_object import SYNC_SIZES, SyncKind, decode_sync
 
 if TYPE_CHECKING:
     from shmtui.control.address_space import AddressSpace
@@ -12,7 +15,9 @@ if TYPE_CHECKING:
     from shmtui.control.task import Task
 
 _SEMAPHORE: Final = TIMED | {Kind.WAIT, Kind.POST}
+_NO_CALLS: Final = ACCESSES | SILENT
 _MUTEX: Final = frozenset({Kind.LOCK, Kind.TRY_LOCK, Kind.TIMED_LOCK})
+_OF_CONDITIONS: Final = COND_WAITS | {Kind.SIGNAL, Kind.BROADCAST}
 _PSHARED: Final = 128
 """In ``__kind`` of glibc's mutex: shared between processes."""
 
@@ -35,11 +40,26 @@ class ObjectUse:
         before = self._makers.setdefault(place, task)
         if before.space is not task.space:
             self._world.result.made_again.append((task.name, before.name, place))
+        if place not in self._made:
+            self._used_before(place)
         self._made[place] = (shared, task.space)
+
+    def _used_before(self, place: Place) -> None:
+        """Somebody waits for a semaphore that is initialised only now: sem_init(3) forgets who waits."""
+        step = max(len(self._world.result.steps) - 1, 0)
+        for other in self._world.tasks:
+            operation = other.operation
+            waits = operation.place == place and operation.kind in _SEMAPHORE
+            wrong = self._semaphore(other, place) if waits else None
+            if wrong is not None:
+                self._found(wrong, place, other, operation, step)
 
     def note(self, task: "Task", operation: Operation, before: int | None, step: int) -> None:
         """A task uses an object, or waits to."""
         place, kind = operation.place, operation.kind
+        apart = None if kind in _NO_CALLS else task.space.stored_apart()
+        if apart is not None:
+            self._found("private-mapping", apart, task, operation, step)
         if place is None:
             if kind is Kind.WAIT and task.space.is_alone and not task.word(operation.address):
                 place = Place("", operation.address)
@@ -53,6 +73,18 @@ class ObjectUse:
             first = self._used.setdefault(place, task)
             kept = task.word(operation.address + 16) & _PSHARED
             if first.space is not task.space and not kept:
+                wrong = "process-private"
+        elif kind in _OF_CONDITIONS and not task.program.is_musl:
+            first = self._used.setdefault(place, task)
+            raw = self._world.memory.raw(
+                place.segment, place.offset, SYNC_SIZES[SyncKind.CONDITION]
+            )
+            shared = decode_sync(SyncKind.CONDITION, raw, Libc.GLIBC).shared
+            if first.space is not task.space and shared is False:
+                wrong = "process-private"
+        elif kind is Kind.BARRIER:
+            first = self._used.setdefault(place, task)
+            if first.space is not task.space and not is_for_processes(task, operation.address):
                 wrong = "process-private"
         if wrong is not None:
             self._found(wrong, place, task, operation, step)

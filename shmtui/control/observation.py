@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from shmtui.control.calls import joined
 from shmtui.control.happens_before import HappensBefore
-from shmtui.control.items import Fault, ItemFault, Items
+from shmtui.control.items import Fault, ItemFault, Items, low_word
 from shmtui.control.lost_updates import LostUpdates
 from shmtui.control.operation import ACCESSES, SILENT, TIMED, Kind, Operation
 from shmtui.shm.protocol import Role
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from shmtui.control.task import Task
 
 
+_IN_VAIN: Final = frozenset(
+    {Kind.SLEEP, Kind.LOAD, Kind.COND_TIMED_WAIT, Kind.COND_CLOCK_WAIT, Kind.WAKE_IN_TIME}
+)
+"""Steps that change nothing for who takes them, unless others do."""
 _WORD_BYTES: Final = 8
 """The most that a step's ``after`` has."""
 _TRIED_LOCKS: Final = frozenset({Kind.TRY_LOCK, Kind.TIMED_LOCK})
@@ -54,7 +58,7 @@ class ExecutionObserver:
         failed |= kind is Kind.TRY_SET and task.gave_up
         world.repetition.note(name, operation, failed=failed)
         world.vain_tries.note(name, operation, failed=failed)
-        task.note_progress(in_vain=failed or kind in {Kind.SLEEP, Kind.LOAD})
+        task.note_progress(in_vain=failed or kind in _IN_VAIN)
         if kind in ACCESSES:
             self._access(task, operation, before, after)
         elif kind is Kind.JOIN:
@@ -107,14 +111,25 @@ class ExecutionObserver:
         if self.items is not None:
             puts = self._world.role_of(task) is not Role.CONSUMER
             self.items.access(task.name, operation, before, after, number, puts=puts)
-            self._index(self.items, operation, number)
+            self._index(self.items, task.name, operation, before)
 
-    def _index(self, items: Items, operation: Operation, number: int) -> None:
-        """Whether the slot that an index names, of all places, lies behind the last slot."""
-        past = items.ring.slot_behind(operation)
+    def _index(self, items: Items, task: str, operation: Operation, before: int | None) -> None:
+        """Whether the slot that an index names, of all places, lies behind the last slot. Where an index itself lies
+        there, an instruction that has used slots stores an item over it.
+        """
+        past, place = items.ring.slot_behind(operation), operation.place
+        if past is None or (
+            place in items.ring.indices and not items.is_of_slots(task, operation.site)
+        ):
+            return
         raw = self._world.memory.raw
-        indices = [raw(at.segment, at.offset, 4) for at in items.ring.indices]
-        if past is not None and past in {int.from_bytes(each, "little") for each in indices}:
+        indices = {at: raw(at.segment, at.offset, 4) for at in items.ring.indices}
+        values = {
+            low_word(before) if at == place else int.from_bytes(each, "little")
+            for at, each in indices.items()
+        }
+        if past in values:
+            number = len(self._world.result.steps) - 1
             items.faults.append(ItemFault(Fault.OUT_OF_RANGE, past, None, number))
 
     def kernel_access(self, task: "Task", operation: Operation) -> None:

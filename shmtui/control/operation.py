@@ -27,6 +27,8 @@ class Kind(StrEnum):
     TIMED_LOCK = "pthread_mutex_timedlock"
     SIGNAL = "pthread_cond_signal"
     BROADCAST = "pthread_cond_broadcast"
+    BARRIER = "pthread_barrier_wait"
+    PASS = "passes pthread_barrier_wait"
     SET = "semop"
     TRY_SET = "semop at once"
     JOIN = "waits for the end of another"
@@ -43,6 +45,7 @@ class Kind(StrEnum):
     UNLINK_SEMAPHORE = "sem_unlink"
     KERNEL = "is asleep in the kernel"
     SPIN = "spins"
+    EXIT = "exit"
     ENDED = "has ended"
 
 
@@ -52,7 +55,7 @@ STARTING: Final = frozenset({
     Kind.UNLINK_SEMAPHORE,
 })  # fmt: skip
 """Calls that make ready what is shared."""
-SILENT: Final = STARTING | {Kind.SLEEP, Kind.START, Kind.KERNEL, Kind.SPIN, Kind.JOIN}
+SILENT: Final = STARTING | {Kind.SLEEP, Kind.START, Kind.KERNEL, Kind.SPIN, Kind.JOIN, Kind.EXIT}
 """Steps that neither wait for others nor let them go on."""
 COND_WAITS: Final = frozenset({Kind.COND_WAIT, Kind.COND_TIMED_WAIT, Kind.COND_CLOCK_WAIT})
 WAKES: Final = frozenset({Kind.WAKE, Kind.WAKE_IN_TIME, Kind.WAKE_UNSIGNALLED})

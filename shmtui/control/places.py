@@ -153,12 +153,15 @@ class Names:
                 Kind.SLEEP: _("sleeps"),
                 Kind.JOIN: _("waits for the end of another"),
                 Kind.SPIN: _("runs on"),
+                Kind.EXIT: _("ends its process, with all threads"),
             }.get(kind, _("sleeps in the kernel"))
         if operation.changes:
             each = (f"{self.place(place)} {change:+d}" for place, change in operation.changes)
             return f"semop({', '.join(each)})"
         if kind is Kind.WAKE_UNSIGNALLED:
             return _("wakes though nobody has signalled, and locks {name}").format(name=name)
+        if kind is Kind.PASS:
+            return _("goes on behind {name}, as all have come").format(name=name)
         if kind in WAKES:
             return _("wakes, and locks {name}").format(name=name)
         return f"{kind}({name})"

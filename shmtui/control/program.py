@@ -18,6 +18,8 @@ from shmtui.control import ptrace
 from shmtui.control.entry_points import (
     CONTACT_CALLS,
     ERRNO_CALL,
+    LIBRARYS_MEANS,
+    OTHER_MEANS,
     PROCESS_CALLS,
     SLEEPING_CALLS,
     STARTING_CALLS,
@@ -42,6 +44,8 @@ _START_SECONDS: Final = 0.5
 _START_ATTEMPTS: Final = 40
 _MOST_STOPS: Final = 100_000
 """Before it meets others: private mappings, and sleeps, which are left out."""
+_MOST_SLEPT: Final = 50
+"""Sleeps before that: one who sleeps more often waits for something that another makes."""
 _CLONE: Final = 56
 _CLONE_PARENT: Final = 0x8000
 _CLONE_CHILD_SETTID: Final = 0x01000000
@@ -78,6 +82,8 @@ class HeldProgram:
         self.bases: dict[str, int] = {}
         """Where its executable and libraries are loaded."""
         self.is_musl = False
+        self.other_means: set[str] = set()
+        """Calls by which it may wait for others, and which are no steps: those that it and its copies have made."""
         self.asks_time = False
         """Whether it may ask for the time."""
         self._own_code: tuple[tuple[int, int], ...] = ()
@@ -195,10 +201,12 @@ class HeldProgram:
         ptrace.store_registers(self.pid, self.registers)
 
     def _run_to_contact(self) -> None:
-        wanted = CONTACT_CALLS | SLEEPING_CALLS | {"mmap", "getpid"}
+        wanted = CONTACT_CALLS | SLEEPING_CALLS | OTHER_MEANS | {"mmap", "getpid"}
+        passed = (OTHER_MEANS - CONTACT_CALLS) | {"mmap", "getpid"}
         early = [address for address, name in self.breakpoints.items() if name in wanted]
         for address in early:
             os.pwrite(self.memory, BREAKPOINT, address)
+        slept = 0
         for _stop in range(_MOST_STOPS):
             self._next_stop()
             ptrace.load_registers(self.pid, self.registers)
@@ -206,8 +214,9 @@ class HeldProgram:
             if address not in self.instructions:
                 continue
             function = self.breakpoints[address]
-            if function in SLEEPING_CALLS:
+            if function in SLEEPING_CALLS and slept < _MOST_SLEPT:
                 self._leave(0)
+                slept += 1
                 continue
             site = int.from_bytes(os.pread(self.memory, 8, self.registers.rsp), "little")
             if function == "getpid" and self.is_own(site):
@@ -216,8 +225,9 @@ class HeldProgram:
             self.registers.rip = address
             ptrace.store_registers(self.pid, self.registers)
             shared = self.registers.rcx & _MAP_SHARED and self.registers.rdx & _PROT_WRITE
-            if function not in {"mmap", "getpid"} or (function == "mmap" and shared):
+            if function not in passed or (function == "mmap" and shared):
                 break
+            self.note_other_means(function, site)
             os.pwrite(self.memory, self.instructions[address], address)
             ptrace.single_step(self.pid)
             Stops.next(self.pid)
@@ -230,6 +240,11 @@ class HeldProgram:
     def is_own(self, address: int) -> bool:
         """Whether its own code lies there, and not a library's."""
         return any(begin <= address < end for begin, end in self._own_code)
+
+    def note_other_means(self, function: str, site: int) -> None:
+        """It, or a copy of it, calls a function, and that returns to ``site``."""
+        if function in OTHER_MEANS and (function not in LIBRARYS_MEANS or self.is_own(site)):
+            self.other_means.add(function)
 
     def is_loaders(self, address: int) -> bool:
         """Whether the dynamic loader's code lies there."""

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from shmtui.control.calls import may_change_set, may_join, may_lock
-from shmtui.control.operation import TIMED, TRIES, Kind
+from shmtui.control.operation import TIMED, TRIES, WAKES, Kind
 
 if TYPE_CHECKING:
     from shmtui.control.task import Task
@@ -17,10 +17,10 @@ def is_ready(task: "Task") -> bool:
             return task.word(operation.address) > 0
         case Kind.LOCK:
             return may_lock(task, operation)
-        case Kind.WAKE:
-            return task.woken and may_lock(task, operation)
-        case Kind.WAKE_IN_TIME | Kind.WAKE_UNSIGNALLED:
-            return may_lock(task, operation)
+        case kind if kind in WAKES:
+            return may_lock(task, operation) and not _sleeps(task)
+        case Kind.PASS:
+            return task.woken
         case Kind.JOIN:
             return may_join(task, operation)
         case Kind.KERNEL:
@@ -37,6 +37,13 @@ def is_ready(task: "Task") -> bool:
         case kind if kind in TRIES:
             return would_succeed(task) or not task.world.vain_tries.waits(task)
     return True
+
+
+def _sleeps(task: "Task") -> bool:
+    """Whether one that waits for a condition goes on doing so, though its mutex is free."""
+    if task.operation.kind is Kind.WAKE_UNSIGNALLED or task.woken:
+        return False
+    return task.operation.kind is Kind.WAKE or task.world.vain_tries.waits(task)
 
 
 def would_succeed(task: "Task") -> bool:

@@ -34,6 +34,8 @@ class Repetition:
         self._looks: dict[str, dict[tuple[int, Place | None], _Look]] = {}
         self._states: dict[tuple[str, int, Place | None], tuple[int, int, int]] = {}
         """Of who looks again: how often it had looked, and its registers and stack before that look and the last."""
+        self._known: dict[tuple[str, int, Place | None], tuple[int, object, object]] = {}
+        """The same of all that its next steps depend on."""
         self._spins: dict[str, tuple[int, int]] = {}
         """How often a task was stopped, and what was shared then."""
 
@@ -91,11 +93,26 @@ class Repetition:
             return False
         if not self.sees_the_same(task):
             return False
+        stays = self._stays_at_it(task, look.times)
         if look.times < _MANY_TIMES and not self._is_as_before(task, look.times):
             return False
         self._world.result.spinning.add((task.name, operation.place))
-        self._world.result.left_looking = True
+        if not stays:
+            self._world.result.left_looking = True
         return True
+
+    def _stays_at_it(self, task: "Task", times: int) -> bool:
+        """Whether it is proved that it looks at the same for as long as nobody changes that: all its memory is as before
+        its last look, and it has not asked for the time since.
+        """
+        key = task.name, task.operation.site, task.operation.place
+        known, before, now = self._known.get(key, (0, None, None))
+        if known != times:
+            before = now if known == times - 1 else None
+            state = self._world.knowledge_of(task, loads=False)
+            now = None if state is None else (state, task.questions)
+            self._known[key] = times, before, now
+        return now is not None and before == now
 
     def sees_the_same(self, task: "Task") -> bool:
         """Whether nothing that it has looked at has changed since."""

@@ -57,7 +57,7 @@ class Misuse(msgspec.Struct, frozen=True):
     """An object used otherwise than it was made for."""
 
     kind: str
-    """``never-initialised``, ``process-private``, ``private-memory`` or ``mutex-overflow``."""
+    """``never-initialised``, ``process-private``, ``private-memory``, ``private-mapping`` or ``mutex-overflow``."""
     place: Place
     step: int
     task: str

@@ -52,6 +52,8 @@ class SharedFiles:
         self.sets = SemaphoreSets()
         self.descriptors: dict[str, int] = {}
         """Descriptors of what the programs map, by name, as far as it could be opened."""
+        self.replaced: set[str] = set()
+        """Names of /dev/shm that an execution has given to a second file, while somebody had mapped the first one."""
         self._names: dict[tuple[int, int], str] = {}
         self._semaphores: set[str] = set()
         """Files of musl's named semaphores, whose names are those of segments."""
@@ -103,6 +105,8 @@ class SharedFiles:
             file = mapped_name(line)
             name = f"sem.{file}" if file in self._semaphores else file
             twins = sum(other.partition(" #")[0] == name for other in self._names.values())
+            if twins and line.path.startswith(f"{SHM_DIR}/".encode()):
+                self.replaced.add(name)
             self._names[key] = name if not twins else f"{name} #{twins + 1}"
             self._open(self._names[key], file, key)
         self.sizes[self._names[key]] = line.end - line.start + line.offset
@@ -110,12 +114,19 @@ class SharedFiles:
 
     def target_of(self, segment: str, pid: int) -> str | None:
         """What `shmtui.procfs.target` calls memory that process ``pid`` maps; None where it is not known."""
-        if segment in self.descriptors:
+        if segment in self.descriptors and self._has_its_name(segment):
             return f"/{segment}"
         number = next((k[1] for k, known in self._names.items() if known == segment), None)
         if number is None:
             return None
         return f"sysv:{number}" if segment.startswith("SYSV") else f"pid:{pid}:{number}"
+
+    def _has_its_name(self, segment: str) -> bool:
+        """Whether it is still there by the name by which it was first mapped, and was not renamed or removed."""
+        with contextlib.suppress(OSError):
+            now = Path(SHM_DIR, segment).stat()
+            return os.path.samestat(now, os.fstat(self.descriptors[segment]))
+        return False
 
     def size_of(self, segment: str) -> int:
         """Bytes that a mapped file has, or is to have; those that are mapped, where that is not known."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from shmtui.control import calls, ptrace
 from shmtui.control.access import access_of, is_atomic, is_masked
 from shmtui.control.address_space import AddressSpace
+from shmtui.control.barriers import arrive
 from shmtui.control.call_stops import at_call
 from shmtui.control.fatal_fault import fatal_fault
 from shmtui.control.global_variables import OWN
@@ -15,6 +16,7 @@ from shmtui.control.process_ids import with_told_pids
 from shmtui.control.program import BREAKPOINT, HeldProgram
 from shmtui.control.ptrace import Registers, Stops
 from shmtui.procfs.process import read_stat
+from shmtui.procfs.thread_end import is_dying
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +27,8 @@ PATIENCE: Final = 0.05
 """Seconds without a stop after which it is looked whether a task rests in the kernel."""
 _RESTS: Final = 3
 """So many looks in a row that find it asleep: on a busy machine a system call may take longer than one."""
+_SOON: Final = 0.002
+"""Seconds after which the other threads of a process are looked at: its first one's end is told after theirs."""
 _SPIN_SECONDS: Final = 0.3
 _TICK: Final = 1_000_000
 """Nanoseconds that pass from one question for the time to the next."""
@@ -58,12 +62,16 @@ class Task:
         """How often it has asked for the time, without the times when nothing was new: its clocks show them, too."""
         self.leapt = 0
         """Nanoseconds that its clocks were put forward by."""
+        self.questions = 0
+        """How often it has asked in all."""
         self._asked, self._progressed = False, True
         self.stack_top = 0
         """Where a thread's stack begins; 0 for the first thread."""
         self.foreign = False
         """Whether it has become another program, which runs on its own."""
         self.reaped = False
+        self.unreaped = False
+        """Whether it has ended before its process's other threads, so that its end is not told yet."""
         self.set_call = (0, 0, 0)
         """Of its last call of semop: where that begins and returns to, and the stack pointer."""
         self.opens_semaphore = False
@@ -123,7 +131,8 @@ class Task:
             self.run_on(number=self._access())
             return
         if operation.kind not in {Kind.START, Kind.SPIN, Kind.KERNEL}:
-            following = calls.carry_out(self, operation)
+            arrives = operation.kind is Kind.BARRIER
+            following = (arrive if arrives else calls.carry_out)(self, operation)
             if following is not None:
                 self.operation = following
                 return
@@ -135,8 +144,11 @@ class Task:
             if status is None:
                 ptrace.resume(self.pid, number or self._fault)
                 self._fault = 0
-                status, rests = Stops.within(self.pid, PATIENCE), 0
+                alone = len(self.space.tasks) < 2
+                status, rests = Stops.within(self.pid, PATIENCE if alone else _SOON), 0
                 while status is None:
+                    if not alone and self._ends_before_others():
+                        return
                     rests = rests + 1 if not self.take_output() and self._rests() else 0
                     if rests == _RESTS:
                         self.operation = Operation(Kind.KERNEL)
@@ -146,6 +158,37 @@ class Task:
             if found is None:
                 return
             number, status = found, None
+
+    def _ends_before_others(self) -> bool:
+        """Whether it is its process's first thread, and has ended alone, by pthread_exit(3); the threads that end with it
+        are taken note of.
+        """
+        self.others_ended()
+        stat = read_stat(self.pid)
+        others = any(each is not self and each.ended is None for each in self.space.tasks)
+        if stat is None or stat.state != "Z" or not others:
+            return False
+        self.ended, self.unreaped, self.operation = 0, True, Operation(Kind.ENDED)
+        return True
+
+    def others_ended(self) -> "list[Task]":
+        """The threads of its process that have just ended with it: one has called exit(3), or was killed."""
+        found = []
+        for other in reversed(self.space.tasks):  # The first one's end is told last.
+            held = other.operation.kind is not Kind.KERNEL
+            if other is self or other.ended is not None or not is_dying(other.pid, held=held):
+                continue
+            status = Stops.next(other.pid)
+            while os.WIFSTOPPED(status):
+                status = Stops.next(other.pid)
+            other.note_end(status)
+            found.append(other)
+        return found
+
+    def note_end(self, status: int) -> None:
+        """It has ended with a wait status."""
+        self.ended = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
+        self.operation = Operation(Kind.ENDED)
 
     def note_progress(self, *, in_vain: bool) -> None:
         """It has taken a step; ``in_vain``: one that changes nothing for it."""
@@ -159,9 +202,15 @@ class Task:
 
     def now(self) -> int:
         """Nanoseconds by its clocks. They stand still for one that has tried in vain since it asked last."""
+        self.questions += 1
         if self._asked or self._progressed:
             self.asked_time += 1
         self._asked, self._progressed = True, False
+        return self.told_time
+
+    @property
+    def told_time(self) -> int:
+        """What its clocks showed last, and what it has slept since."""
         return self.slept + self.leapt + self.asked_time * _TICK
 
     def take_output(self) -> bool:
@@ -188,8 +237,7 @@ class Task:
     def _at_stop(self, status: int) -> int | None:
         """What the stop is: the signal to go on with, or None where a step or the end was reached."""
         if not os.WIFSTOPPED(status):
-            self.ended = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
-            self.operation = Operation(Kind.ENDED)
+            self.note_end(status)
             return None
         number, event = os.WSTOPSIG(status), status >> 16
         if event in {ptrace.FORK, ptrace.VFORK, ptrace.CLONE}:
@@ -323,10 +371,16 @@ class Task:
         if fault is not None:
             self.world.result.fatal_faults[self.name] = fault
 
-    def guard_mapping(self) -> None:
-        """Let no access through to the shared mapping that its call has returned, but for what sem_open maps."""
-        if not self.opens_semaphore:
+    def note_mapping(self) -> None:
+        """Name the shared mapping that its call has returned, and at loads and stores let no access through; not to
+        what sem_open maps, which has its name later.
+        """
+        if self.opens_semaphore:
+            return
+        if self.world.fine:
             self._guard(self.registers.rax)
+        else:
+            self.place(self.registers.rax)
 
     def _guard(self, address: int) -> None:
         """Let no access through to the shared mapping that begins there."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from shmtui.control.operation import AT_ONCE, SILENT, Kind, Operation, Place
+from shmtui.control.operation import AT_ONCE, COND_WAITS, SILENT, Kind, Operation, Place
 
 if TYPE_CHECKING:
     from shmtui.control.execution import Execution
@@ -49,12 +49,28 @@ class VainTries:
     def note(self, task: str, operation: Operation, *, failed: bool) -> None:
         """A task has taken a step; ``failed``: an attempt that was in vain."""
         self._steps[task] = self._steps.get(task, 0) + 1
-        if failed or operation.kind in SILENT or operation.kind is Kind.LOAD:
+        if failed or operation.kind in SILENT | {Kind.LOAD, Kind.WAKE_IN_TIME}:
             return
-        self._attempts.pop(task, None)
+        if operation.kind not in COND_WAITS:
+            self._attempts.pop(task, None)
         at = self._leaping.pop(task, None)
         if at is not None and at != _point(operation):
             self._world.result.left_looking = True
+
+    def timed_out(self, task: "Task") -> None:
+        """A wait for a condition that a task has just begun is given up: it looks at what it looked at before, and waits
+        again, unless it goes by the time. So its clocks leap, once.
+        """
+        last = self._world.result.steps[-1]
+        at = _point(last.operation)
+        began = last.task == task.name and last.operation.kind in COND_WAITS
+        if began and task.asked_time and (task.name, at) not in self._leapt:
+            self._leap(task, at)
+
+    def _leap(self, task: "Task", at: tuple[int, Place | None]) -> None:
+        self._leapt.add((task.name, at))
+        self._leaping[task.name] = at
+        task.leapt += _LEAP
 
     def waits(self, task: "Task") -> bool:
         """Whether an attempt that would fail need not be made: it would be just as the last one."""
@@ -68,7 +84,7 @@ class VainTries:
         elif not now.repeats or not self._is_unchanged(task, now, others):
             return False
         elif self._has_to_leap(task, now):
-            task.leapt += _LEAP
+            self._leap(task, now.at)
             now.repeats, now.state = False, None
             return False
         self._leaping.pop(task.name, None)
@@ -90,11 +106,8 @@ class VainTries:
         return others == attempt.others
 
     def _has_to_leap(self, task: "Task", attempt: _Attempt) -> bool:
-        if not task.asked_time or (task.name, attempt.at) in self._leapt:
-            return False
-        self._leapt.add((task.name, attempt.at))
-        self._leaping[task.name] = attempt.at
-        return True
+        sleeps = task.operation.kind is Kind.WAKE_IN_TIME  # As of `timed_out`.
+        return not sleeps and bool(task.asked_time) and (task.name, attempt.at) not in self._leapt
 
 
 def _point(operation: Operation) -> tuple[int, Place | None]:

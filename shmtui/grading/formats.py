@@ -58,7 +58,7 @@ def number(value: float) -> str:
 def evidence_lines(graded: Graded, result: Result) -> Iterator[str]:
     """Why a check has its verdict: what was seen, a hint, the order that shows it, the schedule's file."""
     yield from map(inert, result.evidence.splitlines())
-    advice = hint(result) if graded.hints and result.verdict is not Verdict.PASS else ""
+    advice = hint(result, graded.results) if graded.hints else ""
     if advice:
         yield _("hint: {text}").format(text=advice)
     order = result.order
@@ -138,7 +138,7 @@ def record_of(graded: Graded) -> dict[str, Any]:
     results = [to_builtins(each) for each in graded.results]
     for each, result in zip(results, graded.results, strict=True):
         each["title"] = _title(result)
-        each["hint"] = hint(result) if graded.hints and result.verdict is not Verdict.PASS else None
+        each["hint"] = (hint(result, graded.results) if graded.hints else "") or None
     return {
         "schema": 1, "name": graded.name, "error": graded.error or None, "points": points, "most": most,
         "seconds": round(graded.seconds, 1), "results": results,
@@ -251,7 +251,7 @@ def as_check50(graded: Graded) -> str:
         lines = list(evidence_lines(graded, result))
         cause = None
         if result.verdict is not Verdict.PASS:
-            advice = hint(result) if graded.hints else ""
+            advice = hint(result, graded.results) if graded.hints else ""
             cause = {"rationale": lines[0] if lines else "", "help": advice or None}
         results.append(
             {

@@ -1,7 +1,9 @@
 """What to look at where a check fails, in words of an exercise. Told only where hints are asked for. Pure."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from shmtui.grading.result import Verdict
 from shmtui.i18n import N_, _
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ _HINTS: Final = {
     ),
     "private-memory": N_(
         "fork() copies what is not shared: put semaphores and data in memory of mmap with MAP_SHARED, or of shm_open"
+    ),
+    "private-mapping": N_(
+        "MAP_PRIVATE gives mmap a copy of its own: memory that processes share is mapped with MAP_SHARED"
     ),
     "spurious-wakeup": N_(
         "pthread_cond_wait stands in a while that looks at the state again, not in an if"
@@ -67,7 +72,52 @@ _HINTS: Final = {
 }
 
 
-def hint(result: "Result") -> str:
-    """The hint for a result; empty where there is none."""
-    text = _HINTS.get(result.kind) or _HINTS.get(result.check, "")
+_OF_SLEEPS: Final = {
+    "pthread_barrier_wait": N_(
+        "the count of pthread_barrier_init is how many have to call pthread_barrier_wait: see who does not come"
+    ),
+    "pthread_cond_wait": N_(
+        "who waits for a condition needs a signal after each change of what it waits for: see who signals which condition, "
+        "and whether one signal is enough for all who wait for it"
+    ),
+}
+_OF_WAITS: Final = {
+    "sem_wait": _HINTS["deadlock"],
+    "semop": _HINTS["deadlock"],
+    "pthread_mutex_lock": N_(
+        "have all take their locks in the same order, and unlock each on every way out, return and continue too"
+    ),
+}
+_CAUSES: Final = ("never-initialised", "process-private", "private-memory", "private-mapping")
+"""What has to be mended first: others wait for ever, and no item gets through, because of it."""
+_EFFECTS: Final = frozenset({"deadlock", "hang", "lost-wakeup"})
+
+
+def hint(result: "Result", results: "Sequence[Result]") -> str:
+    """The hint for one of the results; empty where there is none. What waits for ever by a mistake of another kind gets
+    that one's hint, and what could not be told gets none while something fails.
+    """
+    failing = {each.kind for each in results if each.verdict is Verdict.FAIL}
+    if result.verdict is Verdict.PASS or (failing and result.verdict is Verdict.UNKNOWN):
+        return ""
+    cause = next((kind for kind in _CAUSES if kind in failing), "")
+    kind = cause if cause and result.kind in _EFFECTS else result.kind
+    text = _HINTS.get(kind) or _HINTS.get(result.check, "")
+    if kind == "deadlock":
+        text = _of_waits(result.order) or text
     return _(text) if text else ""
+
+
+def _of_waits(order: "Sequence[str]") -> str:
+    """What to look at where all wait for ever: at a barrier or condition, which a task's last step has come to; else
+    by what they use.
+    """
+    last: dict[str, str] = {}
+    for line in order:
+        words = line.replace("*", " ", 1).split()
+        if len(words) > 2 and words[0].isdecimal():
+            last[words[1]] = line
+    for call, text in _OF_SLEEPS.items():
+        if any(call in line for line in last.values()):
+            return text
+    return next((text for call, text in _OF_WAITS.items() if any(call in x for x in order)), "")

@@ -62,9 +62,10 @@ def under_way(facts: Facts) -> bool:
     """Whether items get through in the usual order, or, where none can be followed, each program takes
     several rounds, in whichever of its tasks.
     """
-    usual = facts.usual
-    if usual is None:
-        return False
+    return facts.usual is not None and _goes_on(facts.usual)
+
+
+def _goes_on(usual: Usual) -> bool:
     if usual.passed is not None:
         return bool(usual.passed)
     programs: dict[str, int] = {}
@@ -91,14 +92,29 @@ def flows(trial: Trial) -> Said:
         text = _("{passed} of {made} items reached a consumer")
         return passed(text.format(passed=usual.passed, made=usual.made))
     wrong = _broken(usual)
+    apart = trial.shown("private-mapping", "private-memory")
+    if apart is not None and not usual.taken:
+        return failed(_("no item gets through: {why}").format(why=apart.claim), apart)
     shown = trial.found[0] if trial.found else None
     if usual.asleep and not any(usual.ends.values()):
         return unknown(wrong)
+    if wrong and usual.passed is None and _goes_on(usual):
+        return unknown(wrong)  # Items may have got through before: the layout would tell.
     if wrong and (usual.passed == 0 or usual.end != "finished"):
         return failed(_("no item gets through: {why}").format(why=wrong), shown)
+    if ended := _ended_with_process(usual):
+        text = _("{task} ends, and {threads} with it, before they have done anything")
+        return failed(text.format(task=ended[0].partition(".")[0], threads=", ".join(ended)))
     if usual.passed is None:
         return unknown(_("items cannot be followed, as the layout of the ring is not known"))
     return unknown(_("no item was seen to reach a consumer"))
+
+
+def _ended_with_process(usual: Usual) -> list[str]:
+    """The threads and children of programs that have ended, where none of them has met anybody."""
+    begun = [task for task in usual.rounds if "." in task]
+    ended = [task for task in begun if task in usual.ends and task.partition(".")[0] in usual.ends]
+    return ended if ended == begun and not any(usual.rounds[task] for task in begun) else []
 
 
 def _broken(usual: Usual) -> str:
@@ -151,7 +167,7 @@ def semaphores(facts: Facts) -> Said:
         text = _("{what}: {claim}")
         first = pair.found[0]
         return failed(text.format(what=usual.made_again, claim=first.claim), first)
-    kinds = ("never-initialised", "process-private", "private-memory")
+    kinds = ("never-initialised", "process-private", "private-memory", "private-mapping")
     return _searched(facts, ("pair",), kinds, calls=True, ring=False)
 
 
@@ -253,6 +269,12 @@ def many(facts: Facts) -> Said:
             task, status = next(iter(trial.ended.items()))
             text = _("{task} ends with status {status}")
             return failed(text.format(task=task, status=status))
+    replaced = [name for trial in trials for name in trial.replaced]
+    if replaced:
+        text = _(
+            "a program makes {name} anew while another uses the one before: these two do not meet"
+        )
+        return failed(text.format(name=replaced[0]))
     said = _searched(facts, _WIDE, ())
     starved = [task for trial in trials for task in trial.starved]
     if said.verdict is Verdict.PASS and starved:

@@ -1,6 +1,7 @@
 """One submission from its sources to its results: found, compiled, tried in every way that the rubric asks for."""
 
 import base64
+import contextlib
 import fnmatch
 import os
 import shlex
@@ -60,6 +61,7 @@ _OF_PAIRS: Final = frozenset(
     {"first-usual", "producer-killed", "consumer-killed", "first", "producers", "consumers", "both"}
 )
 """Trials that take a producer and a consumer that are programs of their own."""
+_OF_MANY: Final = frozenset({"producers", "consumers", "both"})
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -141,13 +143,20 @@ def _found(folder: Path, patterns: Sequence[str], what: str) -> Command:
                 sources = file.suffix in _COMPILERS
                 runs = (
                     sources
-                    or (not file.suffix and os.access(file, os.X_OK))
+                    or (os.access(file, os.X_OK) and (not file.suffix or _is_script(file)))
                     or file.suffix == ".out"
                 )
                 if fnmatch.fnmatch(file.name.lower(), pattern.lower()) and runs:
                     return (str(file),)
     text = _("there is no {what} in the folder: the rubric looks for {patterns}")
     raise ShmtuiError(text.format(what=what, patterns=", ".join(patterns) or "–"))
+
+
+def _is_script(file: Path) -> bool:
+    """Whether it begins with ``#!``: on some file systems every file is executable."""
+    with contextlib.suppress(OSError), file.open("rb") as opened:
+        return opened.read(2) == b"#!"
+    return False
 
 
 def _compiled(
@@ -222,7 +231,7 @@ def tried(inside: Inside, programs: Programs, rubric: Rubric, budget: float,
     for name, work in _works(programs, rubric, known):
         send({"progress": name})
         left = budget - (processor_seconds() - begin)
-        later = _shares_from(name, apart=bool(programs.producers and programs.consumers))
+        later = _shares_from(name, _left_out(programs, rubric, known))
         seconds = max(left * _SHARES[name] / later, 1.0)
         if late >= _MOST_LATE or time.monotonic() > end:
             trial = Trial(name, Refusal.TIME, _("the time for this submission is over"))
@@ -233,10 +242,22 @@ def tried(inside: Inside, programs: Programs, rubric: Rubric, budget: float,
         yield trial
 
 
-def _shares_from(name: str, *, apart: bool) -> int:
-    """The shares of a trial and of those after it; ``apart``: whether there are those of pairs."""
-    names = [each for each in _SHARES if apart or each not in _OF_PAIRS]
+def _shares_from(name: str, left_out: frozenset[str]) -> int:
+    """The shares of a trial and of those after it, but for those that are not made."""
+    names = [each for each in _SHARES if each not in left_out]
     return sum(_SHARES[each] for each in names[names.index(name) :])
+
+
+def _left_out(programs: Programs, rubric: Rubric, known: dict[str, Trial]) -> frozenset[str]:
+    """The trials of which it is known by now that they are not made."""
+    usual = known["usual"].usual if "usual" in known else None
+    both = programs.producers and programs.consumers
+    names = frozenset() if both else _OF_PAIRS
+    if "many" not in rubric.checks:
+        names |= _OF_MANY
+    if usual is not None and not _WHOLE_END < _items_made(usual) < TO_THE_END:
+        names |= {"end"}
+    return names
 
 
 def _one(inside: Inside, name: str, work: Callable[[float], Trial], seconds: float) -> Trial:

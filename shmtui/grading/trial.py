@@ -121,6 +121,8 @@ class Trial(msgspec.Struct, frozen=True):
     """Exit statuses in the usual order other than 0."""
     starved: tuple[str, ...] = ()
     """The consumers that took no item in any order, though others did."""
+    replaced: tuple[str, ...] = ()
+    """Names that a program has given to a file of its own while another used the one before."""
     usual: Usual | None = None
     sweep: Sweep | None = None
 
@@ -147,6 +149,7 @@ def trial_of(text: str) -> Trial:
         found = tuple(Shown(**{**each, "order": tuple(each["order"])}) for each in record["found"])
         refusal = None if refusal is None else Refusal(refusal)
         starved = tuple(record["starved"])
+        replaced = tuple(record["replaced"])
         return Trial(
             **{
                 **record,
@@ -155,6 +158,7 @@ def trial_of(text: str) -> Trial:
                 "found": found,
                 "refusal": refusal,
                 "starved": starved,
+                "replaced": replaced,
             }
         )
     except (KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -130,6 +130,7 @@ def searched(programs: Programs, items: int, seconds: float, *, fine: bool = Tru
             covered="; ".join(covered_words(part) for part in outcome.covered),
             slots=0 if ring is None else ring.slots, ended=result.statuses,
             indexed=ring is not None and len(ring.indices) == 2, starved=outcome.starved,
+            replaced=tuple(f"/{name}" for name in sorted(workshop.files.replaced)),
         )  # fmt: skip
 
 

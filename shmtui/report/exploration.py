@@ -60,23 +60,25 @@ def covered_words(part: "Covered") -> str:
     """One part of the search: its orders, and whether they are all."""
     steps = _("loads and stores") if part.fine else _("semaphores and locks")
     steps = _("starts, semaphores and locks") if part.starts else steps
+    count = ngettext("{count} item", "{count} items", part.items)
+    items = count.format(count=part.items)
     if part.complete and part.starts:
         text = ngettext(
-            "every order of {items} items at {steps}: {states} states, {orders} execution",
-            "every order of {items} items at {steps}: {states} states, {orders} executions",
+            "every order of {items} at {steps}: {states} states, {orders} execution",
+            "every order of {items} at {steps}: {states} states, {orders} executions",
             part.orders,
         )
     elif part.complete:
         text = ngettext(
-            "every order of {items} items at {steps}, started in turn: {states} states, {orders} execution",
-            "every order of {items} items at {steps}, started in turn: {states} states, {orders} executions",
+            "every order of {items} at {steps}, started in turn: {states} states, {orders} execution",
+            "every order of {items} at {steps}, started in turn: {states} states, {orders} executions",
             part.orders,
         )
     else:
         text = _(
-            "{orders} executions of {items} items at {steps}, {states} states; that is not every order"
+            "{orders} executions of {items} at {steps}, {states} states; that is not every order"
         )
-    return text.format(items=part.items, steps=steps, states=part.states, orders=part.orders)
+    return text.format(items=items, steps=steps, states=part.states, orders=part.orders)
 
 
 def shortened_words(before: int, found: "Shortened") -> str:

@@ -143,13 +143,14 @@ def test_orders_that_few_show(
 def test_what_the_kernel_keeps_is_part_of_a_state(
     built: Callable[..., str], explored: Explore, place: str
 ) -> None:
-    """As many states are told apart as where a variable keeps it."""
+    """As many states are told apart as where a variable keeps it, at a call that makes every order count."""
     program = built("states", "gcc", "-Wl,-z,now", "-O0")
     states = []
     for words in ("variable", place):
         record = explored(
-            "--producer", f"{program} {words}", "--consumer", f"{program} consume {words}"
-        )
+            "--producer", f"{program} {words} all-orders",
+            "--consumer", f"{program} consume {words} all-orders",
+        )  # fmt: skip
         assert record["covered"][0]["complete"]
         states.append(record["covered"][0]["states"])
     assert states[1] >= states[0]

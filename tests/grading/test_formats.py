@@ -21,6 +21,7 @@ from shmtui.grading.formats import (
     as_text,
     as_vpl,
 )
+from shmtui.grading.hints import hint
 from shmtui.grading.result import Result, Verdict
 from shmtui.grading.table import TABLES, as_csv
 from shmtui.grading.trial import Refusal, Shown, Spin, Sweep, Trial, Usual, trial_of
@@ -55,6 +56,22 @@ def test_a_table(table: str) -> None:
     text = TABLES[table][1]([GRADED, Graded("=1+1", (), error="it does not\x1b compile")])
     assert "\x1b" not in text
     assert "compile" in text or table == "md"
+
+
+@pytest.mark.parametrize(
+    ("calls", "advice"),
+    [
+        (("pthread_mutex_lock(a)", "pthread_mutex_lock(b)"), "same order"),
+        (("pthread_mutex_lock(a)", "pthread_cond_wait(c)"), "signal"),
+        (("sem_wait(mutex)", "pthread_barrier_wait(gate)"), "pthread_barrier_init"),
+        (("pthread_barrier_wait(gate)", "sem_wait(mutex)"), "mutex last"),
+    ],
+)
+def test_the_hint_of_a_deadlock(calls: tuple[str, str], advice: str) -> None:
+    """By what those who wait have come to, or by what they use."""
+    order = tuple(f"*   {n}  P1    {call}      x.c:{n}" for n, call in enumerate(calls, 1))
+    result = Result("no-deadlock", Verdict.FAIL, "", 0, 1, kind="deadlock", order=order)
+    assert advice in hint(result, (result,))
 
 
 def test_csv() -> None:

@@ -262,6 +262,17 @@ def test_hints(ring: Callable[..., tuple[str, str]], tmp_path: Path, language: s
     assert "sem_init" in run_shmtui(*command, "--hints").stdout
 
 
+def test_what_waits_for_ever_gets_the_hint_of_its_cause(
+    ring: Callable[..., tuple[str, str]], tmp_path: Path
+) -> None:
+    """Where nobody calls sem_init, the order of the waits is no mistake."""
+    results = graded(*ring("no-init"), *quick(tmp_path, "semaphores = 1", "no-deadlock = 1"), "--hints", code=1)  # fmt: skip
+    assert results["no-deadlock"]["kind"] == "deadlock"
+    assert results["no-deadlock"]["hint"] == results["semaphores"]["hint"]
+    results = graded(*ring("lock-first"), *quick(tmp_path, "no-deadlock = 1"), "--hints", code=1)
+    assert "mutex last" in results["no-deadlock"]["hint"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -470,6 +481,48 @@ def test_what_works_once(tmp_path: Path) -> None:
         assert result["verdict"] == verdict, result
 
 
+def test_sleep_up_to_a_time(compiled: Callable[[str], str], tmp_path: Path) -> None:
+    """It takes what is left until then: three times two seconds, with which the program ends."""
+    done = run_shmtui("grade", "--producer", f"{compiled('timed')} until", "--format", "json",
+                      *quick(tmp_path, "runs = 1"), timeout=4 * PATIENCE)  # fmt: skip
+    (result,) = json.loads(done.stdout)["results"]
+    assert "ends with status 6: slept 6" in result["evidence"]
+
+
+def test_a_segment_that_is_mapped_apart(
+    compiled: Callable[[str], str], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what a producer stores with MAP_PRIVATE, nothing reaches the consumer."""
+    monkeypatch.setenv("EXPLORED", name)
+    program = compiled("naming")
+    results = graded(f"{program} p apart", f"{program} c apart", *quick(tmp_path, "runs = 1", "semaphores = 1"), code=1)  # fmt: skip
+    assert of(results, "fail") == {"runs", "semaphores"}
+    assert "MAP_PRIVATE" in results["runs"]["evidence"]
+
+
+def test_a_segment_that_each_producer_makes_anew(
+    compiled: Callable[[str], str], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One alone is right; of two, what the first one puts reaches nobody."""
+    monkeypatch.setenv("EXPLORED", name)
+    program = compiled("naming")
+    pair = f"{program} p renamed", f"{program} c renamed"
+    results = graded(*pair, *quick(tmp_path, "runs = 1", "no-deadlock = 1", "many = 1"), code=1)
+    assert of(results, "fail") == {"many"}
+    assert f"{name}_new anew" in results["many"]["evidence"]
+
+
+def test_main_that_returns_before_its_threads(
+    compiled: Callable[[str], str], tmp_path: Path
+) -> None:
+    """No item gets through where nobody joins the threads."""
+    for words, verdict in (("return", "fail"), ("", "unknown")):
+        done = run_shmtui("grade", "--producer", f"{compiled('gather')} {words}", "--format", "json",
+                          *quick(tmp_path, "runs = 1"), timeout=4 * PATIENCE)  # fmt: skip
+        (result,) = json.loads(done.stdout)["results"]
+        assert result["verdict"] == verdict, result
+
+
 @pytest.mark.parametrize("macros", [("REMOVES",), ()])
 def test_a_set_that_stays(tmp_path: Path, macros: tuple[str, ...]) -> None:
     """What is left of System V counts, too."""
@@ -482,3 +535,31 @@ def test_a_set_that_stays(tmp_path: Path, macros: tuple[str, ...]) -> None:
     results = {each["check"]: each for each in json.loads(done.stdout)["results"]}
     assert results["clean-up"]["verdict"] == ("pass" if macros else "fail"), results
     assert macros or "System V set 0x0" in results["clean-up"]["evidence"]
+
+
+@pytest.mark.parametrize("mistake", ["", "clock", "early"])
+def test_a_mark_that_all_is_ready(
+    ring: Callable[..., tuple[str, str]], tmp_path: Path, mistake: str
+) -> None:
+    """A consumer that sleeps until it is set is right, also one that has asked for the time; it fails where the mark
+    comes before sem_init.
+    """
+    pair, wrong = ring(mistake, program="later"), mistake == "early"
+    results = graded(*pair, *quick(tmp_path, "either-order = 1"), code=int(wrong))
+    assert results["either-order"]["verdict"] == ("fail" if wrong else "pass"), results
+    if wrong:
+        assert "which nobody has initialised" in results["either-order"]["evidence"]
+
+
+def test_threads_that_begin_at_a_barrier(tmp_path: Path, rubric: Path) -> None:
+    """Their items are followed like any others': none of them is held at the barrier."""
+    file = tmp_path / "begin.c"
+    text = FAMILY.replace("int queue", "pthread_barrier_t gate; int queue", 1)
+    text = text.replace(
+        "(void *unused)\n{\n", "(void *unused)\n{\n    pthread_barrier_wait(&all->gate);\n"
+    )
+    file.write_text(text.replace("    sem_init(&all->room", "    pthread_barrier_init(&all->gate, 0, 2);\n    sem_init(&all->room", 1))  # fmt: skip
+    done = run_shmtui("grade", "--producer", str(file), "--format", "json", "--budget", "120",
+                      "--rubric", str(rubric), timeout=4 * PATIENCE)  # fmt: skip
+    results = {each["check"]: each for each in json.loads(done.stdout)["results"]}
+    assert of(results, "pass") == set(results), results

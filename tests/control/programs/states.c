@@ -77,7 +77,7 @@ static int ends[2], file;
 
 static void prepare_kernel(void)
 {
-    if (has("pipe"))
+    if (has("pipe") || has("all-orders"))
         pipe(ends);
     if (has("offset"))
         file = fileno(tmpfile());

@@ -1,0 +1,137 @@
+"""What students write that is no textbook's: each mistake is found, and what is right is passed in every order."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.control.test_explore import Explore, built, explored, kinds
+from tests.program import run_shmtui
+
+__all__ = ["built", "explored"]
+
+
+def check(record: dict[str, object], found: str) -> None:
+    """So much is found, or every state was seen and nothing is wrong."""
+    if found:
+        assert found in kinds(record), record
+    else:
+        covered = record["covered"]
+        assert isinstance(covered, list)
+        assert any(part["complete"] for part in covered), record
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("", ""),
+        ("return", ""),
+        ("leaves", ""),
+        ("exit", ""),
+        ("crash", "crash"),
+        ("meet", ""),
+        ("meet more", "deadlock"),
+        ("processes", ""),
+        ("processes private", "process-private"),
+    ],
+)
+@pytest.mark.parametrize("compiler", ["gcc", "musl-gcc"])
+def test_threads_end_and_meet(
+    built: Callable[..., str],
+    explored: Explore,
+    tmp_path: Path,
+    words: str,
+    found: str,
+    compiler: str,
+) -> None:
+    """A process may end before its threads do, or its first thread before it; and all wait at a barrier."""
+    program = built("gather", compiler)
+    schedule = str(tmp_path / "found.shmsched")
+    record = explored("--producer", f"{program} {words}", "--schedule", schedule, code=int(bool(found)))  # fmt: skip
+    check(record, found)
+    assert kinds(record) <= {found}
+    if found:
+        done = run_shmtui("replay", "--headless", schedule)
+        assert done.stdout.startswith("20 of 20 "), done.stderr
+
+
+def test_main_returns_before_its_threads_run(built: Callable[..., str], explored: Explore) -> None:
+    """That is one of the orders, and not the only one."""
+    record = explored("--producer", f"{built('gather')} return", "--fine", code=0)
+    (part,) = record["covered"]
+    assert part["orders"] > 1
+
+
+@pytest.mark.parametrize("mistake", ["", "too-far"])
+def test_an_item_over_the_indices(
+    built: Callable[..., str], explored: Explore, mistake: str
+) -> None:
+    """The slot behind the last one is where the index itself lies."""
+    program = built("behind")
+    record = explored(
+        "--producer", f"{program} p {mistake}", "--consumer", f"{program} c {mistake}",
+        "--items", "2", code=int(bool(mistake)),
+    )  # fmt: skip
+    check(record, "bad-index" if mistake else "")
+
+
+@pytest.mark.parametrize(
+    ("way", "found"),
+    [
+        ("", ""),
+        ("apart", "private-mapping"),
+        ("renamed", ""),
+        ("renamed private", "process-private"),
+    ],
+)
+def test_names_and_mappings(
+    built: Callable[..., str], explored: Explore, way: str, found: str
+) -> None:
+    """A segment may be renamed once it is ready; one that is mapped with MAP_PRIVATE is nobody else's."""
+    program = built("naming")
+    record = explored(
+        "--producer", f"{program} p {way}", "--consumer", f"{program} c {way}",
+        "--items", "2", code=int(bool(found)),
+    )  # fmt: skip
+    check(record, found)
+
+
+def test_a_semaphore_that_is_unlinked_at_once(built: Callable[..., str], explored: Explore) -> None:
+    """It has its name all the same, so that executions are alike."""
+    record = explored("--producer", f"{built('naming')} both unlinked", code=0)
+    check(record, "")
+
+
+def test_what_is_polled_between_sleeps(built: Callable[..., str], explored: Explore) -> None:
+    """Who sleeps until a file is there does not keep others from going on."""
+    program = built("naming")
+    record = explored("--producer", f"{program} p polls", "--consumer", f"{program} c polls",
+                      "--items", "2", code=0)  # fmt: skip
+    check(record, "")
+    assert all("given up" not in note for note in record["notes"]), record
+
+
+@pytest.mark.parametrize(
+    ("words", "found", "whole"),
+    [("", "", True), ("more", "deadlock", False), ("more gives-up", "", False)],
+)
+def test_waits_for_a_condition_that_have_a_time(
+    built: Callable[..., str], explored: Explore, words: str, found: str, *, whole: bool
+) -> None:
+    """One that begins anew each time waits like any other; one that gives up some time is not followed to its end, and
+    that is no order that was seen.
+    """
+    record = explored("--producer", f"{built('timed')} {words}", "--items", "4",
+                      code=int(bool(found)))  # fmt: skip
+    if found:
+        assert found in kinds(record), record
+    else:
+        assert any(part["complete"] for part in record["covered"]) == whole, record
+
+
+def test_who_kills_another(built: Callable[..., str]) -> None:
+    """Is told in a line: what is left of the programs proves nothing."""
+    done = run_shmtui("explore", "--producer", f"{built('gather')} processes kills")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "killed by another" in done.stderr
+    assert done.stderr.count("\n") == 1
