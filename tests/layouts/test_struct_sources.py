@@ -533,6 +533,32 @@ typedef struct { uint64_t capacity; int64_t writer_idx, reader_idx; uint8_t data
         assert (found.layout.slots, found.layout.item.name) == (4, "char[20]")
 
 
+def test_a_ring_that_grows_while_it_is_watched(start: Start) -> None:
+    """Its slots are as many as the program's own member says at any time: more permits are then none too many."""
+    header = """\
+#include <semaphore.h>
+typedef struct { int capacity, in, out; sem_t mutex, empty, full; long items[]; } Fila;
+"""
+    begin = "b->capacity = 4; sem_init(&b->mutex, 1, 1); sem_init(&b->empty, 1, 4);"
+    grow = (
+        "if (ftruncate(fd, size += 64)) return 1;"
+        " for (b->capacity += 8; c && c < 's' + 8; c++) sem_post(&b->empty);"
+    )
+    words = {
+        "size": "sizeof *b + 32",
+        "start": f"{begin} sem_init(&b->full, 1, 0);",
+        "step": grow,
+    }
+    program = start(header, words, "-g")
+    with contextlib.closing(Sampler(program.name)) as sampler:
+        assert sampler.sample().layout.slots == 4
+        program.step()
+        poll(lambda: sampler.sample().health.judged, "it is judged")
+        shown = sampler.sample()
+    assert shown.layout.slots == 12
+    assert not shown.health.findings
+
+
 # -- roles --------------------------------------------------------------------------------------
 
 BOTH_WAYS: Final = [
