@@ -495,6 +495,8 @@ def test_a_stranger_behind_its_permit_may_have_swapped_its_waits() -> None:
         finding = found(one, code)
         assert finding is not None
         assert finding.certainty is Certainty.LIKELY
+        # Who waits for the lock may have taken no permit, as a viewer.
+        assert any("holder died" in line for line in finding.evidence)
 
 
 def test_a_worker_that_says_it_holds_the_mutex() -> None:
