@@ -125,7 +125,11 @@ def _findings(history: History) -> list[Finding]:
     unfit = by(LAYOUT_RULES)
     # What a word of its own stands for in the ring is not known either.
     strange = unfit or files.by_words_beside(history)
-    return unfit + by(RAW_RULES) if strange else by(RULES)
+    if strange:
+        return unfit + by(RAW_RULES)
+    found = by(RULES)
+    told = any(finding.code not in HARMLESS for finding in found)
+    return found if told else found + by((progress.nobody_wakes,))
 
 
 def to_verify(found: Health, reported: Health) -> bool:

@@ -833,6 +833,30 @@ def test_nobody_is_left_who_could_post() -> None:
     assert not found(own, "nobody-left", 6), "its user adds workers as he likes"
 
 
+def test_each_side_waits_for_the_other() -> None:
+    """A post is lost where semaphores only wake: both sleep for good, and none of them can wake another."""
+    one = replace(peer(1, Role.PRODUCER, EMPTY_), letter="S", blocked_for=9.0)
+    other = replace(peer(2, Role.CONSUMER, FULL), letter="S", blocked_for=9.0)
+    # No lock: its permits need not add up.
+    stuck = shown(0, 1, 0, 0, one, other)
+    waited = {r: replace(stuck.semaphores[r], waiters=1) for r in (EMPTY_, FULL)}
+    stuck = replace(stuck, semaphores=waited)
+    finding = found(stuck, "nobody-left", 4)
+    assert finding is not None
+    assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+    assert not found(stuck, "nobody-left", 2)
+    for awake in (
+        replace(other, threads=2),
+        replace(other, timed_waits=(FULL,)),
+        replace(other, has_handlers=True),
+        replace(other, blocked_for=0.1),
+        replace(other, waits=(), sleeps_on=("byte 128",)),
+    ):
+        assert not found(replace(stuck, processes=(one, awake)), "nobody-left", 4)
+    posted = {**waited, FULL: replace(waited[FULL], value=1)}
+    assert not found(replace(stuck, semaphores=posted), "nobody-left", 4)
+
+
 def test_a_timeout_ends_a_wait_inside_the_lock() -> None:
     """Who waits for a permit with a timeout may hold mutex, and gives it back: no deadlock."""
     crew = (peer(1, Role.PRODUCER, MUTEX), peer(2, Role.CONSUMER, FULL))
