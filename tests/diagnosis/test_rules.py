@@ -499,6 +499,19 @@ def test_a_stranger_behind_its_permit_may_have_swapped_its_waits() -> None:
         assert any("holder died" in line for line in finding.evidence)
 
 
+def test_one_that_was_killed_is_a_likelier_holder_than_a_sleeper() -> None:
+    """No permit is missing, since a viewer waits for mutex with none: who was killed when it was last free may have it."""
+    one = killed_inside(
+        shown(0, 0, 4, 0, peer(1, Role.UNKNOWN, MUTEX), peer(2, Role.CONSUMER, FULL))
+    )
+    finding = found(replace(one, joined_ns=0), "dead-holder")
+    assert finding is not None
+    assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+    assert any("took mutex before it waited" in line for line in finding.evidence)
+    assert not finding.death_seen
+    assert found(replace(one, joined_ns=2), "wrong-order"), "another has come since, and gone"
+
+
 def test_a_worker_that_says_it_holds_the_mutex() -> None:
     """Then the order is certain; standing there step by step it may go on, and is no deadlock."""
     one = shown(0, 0, 5, 0, worker(1, "wait-full", BLOCKED, "S", holds_mutex=True))

@@ -88,7 +88,7 @@ def held_mutex(history: History) -> Iterator[Finding]:
             yield from _by_holders(held, holders, recorded)
     elif now.rest.come_and_gone and not (_deaths_seen(history) or history.workers_only):
         return  # Who has it may be nowhere to be seen.
-    elif held.explained_by_wrong_order:
+    elif held.explained_by_wrong_order and not killed_since_free(now):
         yield inferred_wrong_order(held)
     elif not (now.elsewhere or hidden_alone(now)) and (waiting or _missing(history, deficit)):
         # Somebody who is seen nowhere and has the file open for writing may hold it.
@@ -217,7 +217,8 @@ def _without_holder(held: HeldMutex) -> Finding:
     """
     history, crew = held.history, living(held.history.now)
     # A process that dies inside has taken a permit; one that only left out the post has not.
-    inside = held.deficit is None or held.deficit > held.threads
+    # Where they add up, who waits for mutex may hold none, as a viewer: then one that was killed is the likelier holder.
+    inside = held.deficit is None or held.deficit > held.threads or held.explained_by_wrong_order
     dead = died_last(history, HOLDS_MUTEX) if inside else None
     killed = killed_since_free(history.now) if inside else None
     recorded = dead is not None and dead.step in TRANSFER

@@ -184,6 +184,8 @@ def nobody_wakes(history: History) -> Iterator[Finding]:
         return
     if history.workers_only and now.supervised:
         return
+    if any(SemaphoreRole.MUTEX in p.waits for p in crew):
+        return  # Why it is kept is asked by rules that take longer.
     mark = _sleeps(now)
     lasted = min(history.lasted_ns(lambda s: _sleeps(s) == mark), history.unmoved_ns())
     # One that sleeps at each look may have run between two.
