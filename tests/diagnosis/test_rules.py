@@ -512,6 +512,18 @@ def test_one_that_was_killed_is_a_likelier_holder_than_a_sleeper() -> None:
     assert found(replace(one, joined_ns=2), "wrong-order"), "another has come since, and gone"
 
 
+def test_one_that_was_killed_beside_a_sleeper_on_something_else() -> None:
+    """It may sit on a barrier with mutex in hand; but the one that was killed meanwhile is the likelier holder."""
+    waits = peer(1, Role.UNKNOWN, MUTEX)
+    other = replace(server(sleeps_on=("turnstile",)), state=BLOCKED)
+    one = shown(0, 0, 3, 0, waits, other)
+    assert found(one, "stalled", 4)
+    finding = found(replace(killed_inside(one), joined_ns=0), "dead-holder", 4)
+    assert finding is not None
+    assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+    assert "unless it is p9 (PID 9)" in finding.claim
+
+
 def test_a_worker_that_says_it_holds_the_mutex() -> None:
     """Then the order is certain; standing there step by step it may go on, and is no deadlock."""
     one = shown(0, 0, 5, 0, worker(1, "wait-full", BLOCKED, "S", holds_mutex=True))

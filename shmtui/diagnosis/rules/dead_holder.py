@@ -165,11 +165,14 @@ def _signs_of_death(held: HeldMutex, holders: Sequence[Process]) -> Iterator[str
 
     Each of these sleeps in another call. Somebody ended, or is a child that was killed; or they
     are what started those that wait, and nobody has seen them take part, as in a server whose
-    children do the work.
+    children do the work. Who sleeps on something else of the segment may as well have gone there with mutex:
+    it takes one that was killed since mutex was free.
     """
-    if not all(asleep_elsewhere(p) for p in holders):
+    killed = killed_since_free(held.history.now) or []
+    if not all(asleep_elsewhere(p) or (killed and asleep(p)) for p in holders):
         return
-    gone = vanished(held.history)
+    # Of one that ended long ago no snapshot is left in which it lived.
+    gone = vanished(held.history) or killed
     if gone:
         yield from death(held.history.now, None, gone)
     for p in living(held.history.now):
