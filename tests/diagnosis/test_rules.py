@@ -14,6 +14,7 @@ from shmtui.snapshot import (
     Access,
     Certainty,
     Finding,
+    Moves,
     Origin,
     Process,
     ProcessState,
@@ -1225,6 +1226,9 @@ def test_nothing_has_moved_for_a_while() -> None:
         for n in range(30)
     ]
     assert any("wait for ever" in line for line in diagnose([*early, *late]).undecided)
+    late[-1] = replace(late[-1], moves=Moves(1, 0, 10**9))
+    said = diagnose([*early, *late])
+    assert "items moved, the last one 2.9 s ago" in said.judged
     taken = [replace(s, semaphores={MUTEX: SemaphoreState(0, 0, True)}) for s in late]
     assert any("mutex was 0" in line for line in diagnose([*early, *taken]).undecided)
 
