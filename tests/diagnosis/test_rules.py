@@ -879,6 +879,9 @@ def test_each_side_waits_for_the_other() -> None:
         replace(other, waits=(), sleeps_on=("byte 128",)),
     ):
         assert not found(replace(stuck, processes=(one, awake)), "nobody-left", 4)
+    visited = [replace(s, came_ns=s.monotonic_ns) for s in looks(stuck, 4)]
+    (finding,) = diagnose(visited).findings
+    assert any("comes again and posts" in line for line in finding.evidence)
     posted = {**waited, FULL: replace(waited[FULL], value=1)}
     assert not found(replace(stuck, semaphores=posted), "nobody-left", 4)
 

@@ -180,7 +180,7 @@ def nobody_wakes(history: History) -> Iterator[Finding]:
     """
     now = history.now
     crew = living(now)
-    if now.hidden or now.rest.come_and_gone or uninitialised(now) or not crew:
+    if now.hidden or uninitialised(now) or not crew:
         return
     if history.workers_only and now.supervised:
         return
@@ -203,7 +203,9 @@ def nobody_wakes(history: History) -> Iterator[Finding]:
             _("waited for, and 0 or held: {objects}; nothing changed for {time}").format(
                 objects=objects, time=seconds(lasted)
             ),
-            _("unless a process that does not map it now comes and posts"),
+            _("unless one that was seen to open it, or to let go of it, comes again and posts")
+            if now.came_ns > history.snapshots[0].monotonic_ns
+            else _("unless a process that does not map it now comes and posts"),
             *history.assumptions,
         ),
         Certainty.LIKELY,
