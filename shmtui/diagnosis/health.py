@@ -28,6 +28,7 @@ from shmtui.diagnosis.rules import (
     semaphores,
 )
 from shmtui.diagnosis.undecided import undecided
+from shmtui.diagnosis.wording import seconds
 from shmtui.i18n import _, ngettext
 from shmtui.procfs.target import has_name
 from shmtui.shm.protocol import SemaphoreRole
@@ -125,7 +126,11 @@ def _findings(history: History) -> list[Finding]:
     unfit = by(LAYOUT_RULES)
     # What a word of its own stands for in the ring is not known either.
     strange = unfit or files.by_words_beside(history)
-    return unfit + by(RAW_RULES) if strange else by(RULES)
+    if strange:
+        return unfit + by(RAW_RULES)
+    found = by(RULES)
+    told = any(finding.code not in HARMLESS for finding in found)
+    return found if told else found + by((progress.nobody_wakes,))
 
 
 def to_verify(found: Health, reported: Health) -> bool:
@@ -173,7 +178,13 @@ def judged(history: History) -> Iterator[str]:
             **now.own_names, slots=now.layout.slots, whole=whole, count=count
         )
     if history.items_moved and not now.layout.lock_free:
-        yield _("items moved")
+        ago = seconds(now.monotonic_ns - now.moves.last_ns)
+        rests = history.at_rest and now.moves.count
+        yield (
+            _("items moved, the last one {time} ago").format(time=ago)
+            if rests
+            else _("items moved")
+        )
     crew = living(now)
     for role, poster in POSTERS.items():
         if history.workers_only and crew and all(p.waits == (role,) for p in crew):

@@ -27,10 +27,16 @@ class LocksLayout(msgspec.Struct, frozen=True):
 
 
 def locks_layout(
-    structs: Sequence[Struct], options: LayoutOptions, size: int, libc: Libc
+    structs: Sequence[Struct],
+    options: LayoutOptions,
+    size: int,
+    libc: Libc,
+    *,
+    maybe_ring: bool = False,
 ) -> LocksLayout | None:
     """The only one of the structs that may be a segment of ``size`` bytes, holds locks, and can be no
     ring. None: there is none, or more than one, or the user says of a ring what it has, or a path to one.
+    ``maybe_ring``: the only one of just that size, which may be a ring as well.
     """
     given = dict(options.mapping)
     said = options.slots is not None or options.item is not None or options.index_segment
@@ -38,17 +44,18 @@ def locks_layout(
     if said or path != struct_name(path) or _RING_ROLES & set(given):
         return None
     name = struct_name(options.struct) if options.struct else ""
-    found = [struct for struct in structs if _may_be(struct, size, name)]
-    found = [struct for struct in found if struct.size == size] or found
+    found = [s for s in structs if _may_be(s, size, name, maybe_ring=maybe_ring)]
+    whole = [struct for struct in found if struct.size == size]
+    found = whole if maybe_ring else whole or found
     layouts = {s.members: _layout(s, libc, given.get("mutex")) for s in found}
     return layouts.popitem()[1] if len(layouts) == 1 else None
 
 
-def _may_be(struct: Struct, size: int, name: str) -> bool:
+def _may_be(struct: Struct, size: int, name: str, *, maybe_ring: bool) -> bool:
     wanted = name in struct.names if name else True
     fits = struct.word_size == 8 and struct.size <= size
     locks = any(True for _member in sync_members(struct.members))
-    return wanted and fits and locks and not _may_be_ring(struct)
+    return wanted and fits and locks and (maybe_ring or not _may_be_ring(struct))
 
 
 def _may_be_ring(struct: Struct) -> bool:

@@ -121,6 +121,9 @@ class ResolvedLayout(msgspec.Struct, frozen=True):
     disputes: tuple[str, ...] = ()
     """Values or programs that fit another layout as well, in words; that of ``by_convention`` is
     the last. Nothing may be built on the layout, and nothing repaired by it."""
+    slots_at: tuple[int, str] | None = None
+    """Byte, and letter in :mod:`struct`, of the member that says how many slots there are, where the struct
+    does not: the program may change it while it runs."""
 
     @property
     def assumed(self) -> bool:

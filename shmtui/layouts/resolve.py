@@ -6,6 +6,7 @@ live bytes. The control block of a segment of ours comes before all of them (the
 it). What the values contradict is refused; what they leave open is assumed, and said.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -20,7 +21,7 @@ from shmtui.layouts.moving_words import proposed
 from shmtui.layouts.nearby_headers import header_types
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
 from shmtui.layouts.plain_layouts import MAX_SIZE
-from shmtui.layouts.program_types import QuickTypes, debug_types
+from shmtui.layouts.program_types import QuickTypes, TypeSource, debug_types
 from shmtui.layouts.segment_readings import SegmentReadings
 from shmtui.layouts.semaphore_set_roles import with_sets
 from shmtui.layouts.slots_layout import by_slots
@@ -86,7 +87,7 @@ def _resolve(segment: MappedSegment) -> ResolvedLayout:
     elif options.slots is not None and not options.mapping:
         found = _by_slots_or_types(segment, options.slots)
     else:
-        typed, missed = _by_types(segment)
+        typed, missed, types = _by_types(segment)
         if typed is None and options.mapping and missed:
             raise ShmtuiError("; ".join(missed))
         if typed is None and options.mapping:
@@ -96,13 +97,32 @@ def _resolve(segment: MappedSegment) -> ResolvedLayout:
                 "FILE, or where the fields lie with --layout"
             )
             raise ShmtuiError(text.format(names=names, name=segment.name))
-        try:
-            found = _by_inference(segment) if typed is None else typed
-        except AmbiguousLayoutError as error:
-            raise AmbiguousLayoutError(str(error), error.candidates, missed) from None
-        if found.layout is None:
-            found = replace(found, disputes=missed)
+        found = _by_bytes(segment, types, missed) if typed is None else typed
     return replace(found, disputes=(*disputes, *found.disputes))
+
+
+def _by_bytes(
+    segment: MappedSegment, types: Sequence[TypeSource], missed: tuple[str, ...]
+) -> ResolvedLayout:
+    """The layout by the live bytes; or the locks of the program's own struct, where its roles are not told and
+    the bytes tell no ring that it could be. AmbiguousLayoutError: several rings fit.
+    """
+    try:
+        found = _by_inference(segment)
+        readings = found.candidates if found.layout is None else (found.layout,)
+    except AmbiguousLayoutError as error:
+        found, readings = None, error.candidates
+        ambiguous = AmbiguousLayoutError(str(error), readings, missed)
+    if missed:
+        from shmtui.layouts.struct_sources import by_locks, contradicted  # noqa: PLC0415 - heavy
+
+        if all(contradicted(layout, types, segment.size) for layout in readings):
+            locks = by_locks(segment, types, maybe_ring=True)
+            if locks is not None:
+                return replace(locks, disputes=missed)
+    if found is None:
+        raise ambiguous
+    return replace(found, disputes=missed) if found.layout is None else found
 
 
 def _require_named(segment: MappedSegment) -> None:
@@ -128,11 +148,15 @@ def _require_named(segment: MappedSegment) -> None:
             raise ShmtuiError(text.format(name=name))
 
 
-def _by_types(segment: MappedSegment) -> tuple[ResolvedLayout | None, tuple[str, ...]]:
+def _by_types(
+    segment: MappedSegment,
+) -> tuple[ResolvedLayout | None, tuple[str, ...], Sequence[TypeSource]]:
     """The layout by the programs' debug information, or by a header beside them; None: neither
-    tells one. With it why structs of the segment's size are not taken. AmbiguousLayoutError: several structs fit.
+    tells one. With it why structs of the segment's size are not taken, and those. AmbiguousLayoutError: several
+    structs fit.
     """
     missed: list[str] = []
+    found: Sequence[TypeSource] = ()
     for types in (debug_types, header_types) if segment.peers.pids else ():
         found = types(segment)
         if found:
@@ -140,11 +164,11 @@ def _by_types(segment: MappedSegment) -> tuple[ResolvedLayout | None, tuple[str,
 
             resolved = struct_sources.by_sources(segment, found)
             if resolved is not None:
-                return resolved, ()
+                return resolved, (), ()
             missed += struct_sources.near_misses(segment, found)
             if missed:
                 break  # Files beside a program are of other programs as well: its own struct is at hand.
-    return None, tuple(dict.fromkeys(missed))
+    return None, tuple(dict.fromkeys(missed)), found
 
 
 def _contradictions(segment: MappedSegment, layout: Layout) -> tuple[str, ...]:
@@ -188,7 +212,7 @@ def _by_slots_or_types(segment: MappedSegment, slots: int) -> ResolvedLayout:
     try:
         return by_slots(segment, slots)
     except ShmtuiError:
-        typed, _missed = _by_types(segment)
+        typed, _missed, _types = _by_types(segment)
         if typed is None or typed.layout is None:
             raise
         return typed

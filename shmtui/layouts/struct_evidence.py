@@ -1,7 +1,6 @@
 """What the live bytes say of a struct: they refuse one that they contradict, and decide what it leaves open."""
 
-from collections.abc import Sequence, Set
-from struct import unpack
+from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
 from msgspec.structs import replace
@@ -33,7 +32,7 @@ from shmtui.layouts.vocabulary import CERTAIN, COUNT, fitness
 from shmtui.shm.item_shape import Scalar
 from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.libc import Libc
-from shmtui.shm.segment_reader import SegmentReader
+from shmtui.shm.segment_reader import SegmentReader, integer_at
 from shmtui.shm.semaphore import decode
 
 EVIDENCE_SECONDS: Final = 0.3
@@ -137,9 +136,16 @@ def _semaphores(struct: Struct) -> set[int]:
 
 def said_capacities(reader: SegmentReader, found: StructLayout) -> list[int]:
     """The values of the members that may say how many slots are used, the likeliest first."""
-    shapes = [(m.offset, m.shape) for m in found.roles.capacity if isinstance(m.shape, Scalar)]
-    read = [(shape.code, reader.read(at, shape.size), shape.size) for at, shape in shapes]
-    return [int(unpack("=" + code, raw)[0]) for code, raw, size in read if len(raw) == size]
+    return [slots for _place, slots in _capacities(reader, found)]
+
+
+def _capacities(
+    reader: SegmentReader, found: StructLayout
+) -> Iterator[tuple[tuple[int, str], int]]:
+    """The same, each with its byte and its letter in :mod:`struct`."""
+    for place in _integers(found.roles.capacity):
+        if (value := integer_at(reader, place)) is not None:
+            yield place, value
 
 
 def as_values_leave_it(
@@ -167,7 +173,7 @@ def as_values_leave_it(
         counts = found.roles.counts
         named = [m for m in counts if fitness(m.name, COUNT) == CERTAIN]
         layout = judge_count(layout, _integers(counts), readings, _integers(named))
-    resolved = replace(resolved, layout=layout)
+    resolved = replace(resolved, layout=layout, slots_at=_place_of_slots(segment, found, layout))
     last = None if found.roles.by_convention else judge_last(layout, readings)
     if last is None:
         return _with_direction(found, layout, readings, resolved)
@@ -175,6 +181,16 @@ def as_values_leave_it(
         index=_(" and ").join(last.last)
     )
     return replace(resolved, layout=last, assumptions=(*resolved.assumptions, words))
+
+
+def _place_of_slots(
+    segment: MappedSegment, found: StructLayout, layout: Layout
+) -> tuple[int, str] | None:
+    """Where the member is that says this number of slots; None: none does, or the user says the number."""
+    if segment.options.slots is not None:
+        return None
+    said = _capacities(segment.reader, found)
+    return next((place for place, slots in said if slots == layout.slots), None)
 
 
 def _integers(members: Sequence[Member]) -> list[tuple[int, str]]:

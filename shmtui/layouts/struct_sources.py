@@ -15,7 +15,7 @@ from shmtui.i18n import _
 from shmtui.layouts.lock_free import has_no_lock, semaphores_beside
 from shmtui.layouts.locks_layout import locks_layout
 from shmtui.layouts.mapping_programs import MappedSegment
-from shmtui.layouts.member_roles import listed
+from shmtui.layouts.member_roles import all_members, is_text_or_sync, listed
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
 from shmtui.layouts.program_types import TypeSource
 from shmtui.layouts.struct_choice import assignable, paths_to, struct_name
@@ -33,6 +33,7 @@ from shmtui.layouts.struct_layout import OpenArrayError, StructLayout, layout_of
 from shmtui.layouts.struct_members import Struct, sync_members
 from shmtui.layouts.value_roles import by_values, roles_words
 from shmtui.procfs.elf import word_size
+from shmtui.shm.layout import Layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.segment_info import LayoutSource
 
@@ -176,21 +177,25 @@ def _by_order(segment: MappedSegment, source: TypeSource) -> ResolvedLayout | No
     return replace(resolved, assumptions=(*resolved.assumptions, roles_words(ways[0])))
 
 
-def by_locks(segment: MappedSegment, sources: Sequence[TypeSource]) -> ResolvedLayout | None:
+def by_locks(
+    segment: MappedSegment, sources: Sequence[TypeSource], *, maybe_ring: bool = False
+) -> ResolvedLayout | None:
     """The layout that the sources agree on where none knows a ring; None: no struct of the
-    segment's size holds locks, or more than one does.
+    segment's size holds locks, or more than one does. ``maybe_ring``: whatever else it holds.
     """
     size = segment.size
     whole = [s for s in sources if any(struct.size == size for struct in s.structs)]
-    locks = [_by_locks(segment, source) for source in whole]
+    locks = [_by_locks(segment, source, maybe_ring=maybe_ring) for source in whole]
     layouts = {each and each.layout and (each.layout, each.layout.sync) for each in locks}
     return locks[0] if len(layouts) == 1 else None
 
 
-def _by_locks(segment: MappedSegment, source: TypeSource) -> ResolvedLayout | None:
+def _by_locks(
+    segment: MappedSegment, source: TypeSource, *, maybe_ring: bool = False
+) -> ResolvedLayout | None:
     """The layout of a struct that holds locks and no ring; None: the source has no such struct."""
-    reader, peers = segment.reader, segment.peers
-    found = locks_layout(source.structs, segment.options, segment.size, peers.libc)
+    reader, libc = segment.reader, segment.peers.libc
+    found = locks_layout(source.structs, segment.options, segment.size, libc, maybe_ring=maybe_ring)
     if found is None or not zeros_behind(reader, found.struct.size):
         return None
     assumptions = found.assumptions
@@ -263,6 +268,19 @@ def _fitting(
             require_semaphores(segment.reader, source.path, layout)
             if _may_be(segment, layout) and zeros_behind(segment.reader, layout.struct.size):
                 yield source, layout
+
+
+def contradicted(layout: Layout, sources: Sequence[TypeSource], size: int) -> bool:
+    """Whether a reading of the bytes has its slots or indices where no struct of the segment's size has any."""
+    structs = [struct for source in sources for struct in source.structs if struct.size == size]
+    return not any(_has_ring_at(struct, layout) for struct in structs)
+
+
+def _has_ring_at(struct: Struct, layout: Layout) -> bool:
+    members = [member for _name, member in all_members(struct.members)]
+    arrays = {m.offset for m in members if m.element is not None and not is_text_or_sync(m)}
+    integers = {m.offset for m in members if m.integer}
+    return layout.data in arrays and {layout.in_, layout.out} <= {None, *integers}
 
 
 def near_misses(segment: MappedSegment, sources: Sequence[TypeSource]) -> Iterator[str]:

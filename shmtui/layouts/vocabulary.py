@@ -156,7 +156,17 @@ def _fitness(words: list[str], role: str) -> int:
 
 _STEMS: Final = {
     SemaphoreRole.MUTEX: ("mutex", "mtx", "lock", "trava", "exclus"),
-    SemaphoreRole.EMPTY: ("empty", "vazi", "free", "livre", "space", "avail", "espaco"),
+    SemaphoreRole.EMPTY: (
+        "empty",
+        "vazi",
+        "free",
+        "livre",
+        "space",
+        "avail",
+        "espaco",
+        "slot",
+        "vaga",
+    ),
     SemaphoreRole.FULL: ("full", "chei", "item", "iten", "used", "ocupad", "fill"),
 }
 
@@ -166,6 +176,8 @@ def roles_by_name(names: list[str]) -> tuple[tuple[SemaphoreRole, str], ...]:
 
     >>> roles_by_name(["/app_mutex", "/app_vazio", "/app_cheio"])[1]
     (<SemaphoreRole.EMPTY: 'empty'>, '/app_vazio')
+    >>> [role.value for role, _name in roles_by_name(["/q_lock", "/q_slots", "/q_items"])]
+    ['mutex', 'empty', 'full']
     """
     found = []
     for role, words in _STEMS.items():

@@ -23,6 +23,7 @@ from shmtui.shm.layout import SEM_SIZE, Layout
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import FileIdentity, identity_at
 from shmtui.shm.segment_info import LayoutSource
+from shmtui.shm.segment_reader import integer_at
 from shmtui.shm.semaphore import named_semaphore_path
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class OpenSegment:
             self.control.close()
             raise
         layout = self.resolved.layout
-        self._had_no_size = self.reader.status().size == 0
+        self._size = self.reader.status().size
         path = self.reader.path if has_name(name) else None
         alone = name if self.reader.semaphore else ""
         self.processes = ProcessTable(self.reader.identity, layout, folder, likely, path, alone)
@@ -124,7 +125,16 @@ class OpenSegment:
 
     def sized_since(self, size: int) -> bool:
         """Whether it had 0 bytes when it was opened, and has ``size`` now."""
-        return self._had_no_size and size > 0
+        return self._size == 0 and size > 0
+
+    def outgrown(self, size: int) -> bool:
+        """Whether the number of slots is out of date: the member that says it has changed, or it was read
+        of a file that was smaller than ``size``.
+        """
+        at = self.resolved.slots_at
+        if at is not None and self.layout is not None:
+            return integer_at(self.reader, at) not in {None, self.layout.slots}
+        return self.resolved.source is LayoutSource.INFERRED and size > self._size
 
     @property
     def counted(self) -> bool:
@@ -222,7 +232,9 @@ class OpenSegment:
         reader = self.reader
         ring = None if self.ring is None else self.ring.stored(slots)
         semaphore = reader.read(0, SEM_SIZE) if reader.semaphore else b""
-        return reader.status(), ring, semaphore, self.control.stored()
+        at = self.resolved.slots_at
+        slots_said = None if at is None else integer_at(reader, at)
+        return reader.status(), ring, semaphore, slots_said, self.control.stored()
 
     def seen_again(self, at_ns: int, in_: int | None, out: int | None) -> None:
         """Note that the ring was seen as in the last sample: rates and roles rest on that, too."""

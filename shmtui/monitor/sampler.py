@@ -251,7 +251,10 @@ class Sampler:
     def _read(self, *, thorough: bool) -> Snapshot:
         self._segment.processes.all_threads = self.all_threads
         status = self._segment.reader.status()
-        moved_on = status.replaced or self._segment.sized_since(status.size)
+        segment = self._segment
+        moved_on = (
+            status.replaced or segment.sized_since(status.size) or segment.outgrown(status.size)
+        )
         if moved_on and self._clock.monotonic_ns() >= self._follow_after_ns:
             status = self._follow(status)
         now_ns = self._clock.monotonic_ns()

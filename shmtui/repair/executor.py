@@ -34,6 +34,7 @@ from shmtui.repair.observation import (
 )
 from shmtui.repair.observed_plan import plan_now
 from shmtui.repair.plan import Plan, Refusal
+from shmtui.repair.plan_certainty import may_hold
 from shmtui.repair.planner import with_deaths_seen
 from shmtui.repair.protocol_positions import with_earlier, with_earlier_waits
 from shmtui.repair.record import RepairRecord, State, latest, mark, note_moved
@@ -251,8 +252,12 @@ class Repairer:
         )
         with contextlib.ExitStack() as until_written:
             watch = None
-            if self.consent.assume_idle and plan.lock:
-                watch = SurplusWatch(place, self.consent.assume_idle, plan.names)
+            suspects = self.consent.assume_idle
+            if self.consent.lock:
+                holding = may_hold(snapshot, positions, self.consent)
+                suspects |= {p.process.pid for p in holding}
+            if suspects and plan.lock:
+                watch = SurplusWatch(place, suspects, plan.names)
                 until_written.callback(watch.close)
             kept = written_words.write(plan, place, earlier, lambda: stopper.all_stopped)
             if kept is None:

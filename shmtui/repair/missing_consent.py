@@ -1,5 +1,6 @@
 """Why something stays as it is without the user's word, and the option that gives it. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from shmtui.diagnosis.wording import target
@@ -112,26 +113,41 @@ def side_unknown(positions: Sequence[ProtocolPosition], consent: Consent) -> Ref
     sideless = waiting
     if any(p.unsettled for p in waiting):
         sideless = [p for p in positions if p.unsettled and p.side is Role.UNKNOWN]
+    sides = {p.process.pid: _side_by_name(p) for p in sideless}
+    text = _(
+        "say which, as here by their names, which prove nothing: {command}; or repair it again "
+        "once items move, and it is seen"
+    )
+    if Role.UNKNOWN in sides.values():
+        text = _(
+            "say which, with producer or consumer in the place of SIDE: {command}; or repair it again once items move, "
+            "and it is seen"
+        )
+    said = (
+        f"--role {pid}={'SIDE' if side is Role.UNKNOWN else side}" for pid, side in sides.items()
+    )
     return Refusal(
         _("waiting for {mutex}, and perhaps a producer, perhaps a consumer: {who}").format(
             **consent.names, who=position_names(waiting)
         ),
-        _(
-            "say which, as here by their names, which prove nothing: {command}; or repair it again "
-            "once items move, and it is seen"
-        ).format(
-            command=consent.with_option(
-                *(f"--role {p.process.pid}={_side_by_name(p)}" for p in sideless),
-                *(() if consent.permits else ("--permits",)),
-            )
+        text.format(
+            command=consent.with_option(*said, *(() if consent.permits else ("--permits",)))
         ),
-        needs_role=tuple(p.process.pid for p in sideless),
+        needs_role=tuple(sides),
     )
 
 
 def _side_by_name(position: ProtocolPosition) -> Role:
-    """The side that the name of a program suggests; a producer where it suggests none."""
-    return Role.CONSUMER if "consum" in position.process.name.lower() else Role.PRODUCER
+    """The side that the name of a program and its arguments suggest."""
+    own = (word for word in position.process.name.split() if not word.startswith("/"))
+    words = re.findall("[a-z]+", " ".join(own).lower())
+    suggested = {
+        side
+        for word in words
+        for side, beginning in ((Role.PRODUCER, "prod"), (Role.CONSUMER, "cons"))
+        if word == beginning or word.startswith((f"{beginning}u",))
+    }
+    return suggested.pop() if len(suggested) == 1 else Role.UNKNOWN
 
 
 def sides_do_not_fit(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from shmtui.diagnosis.history import mutex_taken
+from shmtui.diagnosis.history import living, mutex_taken
 from shmtui.diagnosis.rules.initialisation import uninitialised, unmarked
 from shmtui.diagnosis.wording import names as process_names
 from shmtui.i18n import _, ngettext
@@ -103,6 +103,11 @@ def behind(
         if p.process.origin is not Origin.WORKER
         and (p.place in permits or (p.unsettled and any_unsettled))
     )
+
+
+def held_by_record(snapshot: Snapshot) -> bool:
+    """Whether a live worker's record says that it holds mutex."""
+    return any(p.holds_mutex for p in living(snapshot))
 
 
 def may_hold(

@@ -39,6 +39,7 @@ from shmtui.repair.missing_consent import (
 )
 from shmtui.repair.plan import Change, Plan, Refusal, slots_digest
 from shmtui.repair.plan_certainty import (
+    held_by_record,
     may_hold,
     plan_certainty,
     plan_grounds,
@@ -54,9 +55,10 @@ COVERED: Final = frozenset(
     {"never-initialised", "process-private", "late-init", "dead-holder", "lost-permit",
      "extra-permits", "mutex-overflow"}
 )  # fmt: skip
-"""The findings that a repair ends. ``ghost-waiter`` is none: a count that is too high harms nobody."""
-ON_WORD: Final = COVERED | {"stalled"}
-"""Those that it ends where the user vouches for a process."""
+"""The findings that a repair ends. ``ghost-waiter`` is none: a count that is too high harms nobody. By the
+user's word on a process it ends ``stalled`` too, and by that on the lock ``wrong-order``, which may be a dead holder:
+who waits for the lock need not have taken a permit.
+"""
 
 
 def make_plan(
@@ -71,7 +73,9 @@ def make_plan(
     """
     if not consent.command:
         consent = replace(consent, command=f"shmtui repair {target(snapshot)}")
-    ends = ON_WORD if consent.assume_idle else COVERED
+    ends = COVERED | ({"stalled"} if consent.assume_idle else set())
+    if consent.lock and not held_by_record(snapshot):
+        ends |= {"wrong-order"}
     wanted = tuple(finding for finding in findings if finding.code in ends)
     placed = eliminate(consent.applied(positions), snapshot)
     if not wanted:

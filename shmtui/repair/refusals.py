@@ -13,7 +13,7 @@ from shmtui.i18n import _, ngettext
 from shmtui.procfs.target import has_name
 from shmtui.repair.consent import Consent
 from shmtui.repair.plan import Refusal
-from shmtui.repair.plan_certainty import may_hold, names
+from shmtui.repair.plan_certainty import held_by_record, may_hold, names
 from shmtui.repair.protocol_positions import Place, ProtocolPosition
 from shmtui.repair.segment_lock import NAMELESS, NAMELESS_WAY
 from shmtui.shm.protocol import SemaphoreRole
@@ -98,7 +98,10 @@ def _not_by_semaphores(
         if p.place in {Place.ELSEWHERE, Place.UNKNOWN, Place.HIDDEN}
         and p.process.origin is not Origin.WORKER
     ]
-    stalled = "stalled" in {finding.code for finding in findings}
+    codes = {finding.code for finding in findings}
+    stalled = "stalled" in codes
+    if "wrong-order" in codes and not (consent.lock or held_by_record(snapshot)):
+        return Refusal(why, if_dead(consent, remedy), needs_lock=True)
     if not suspects or not stalled or SemaphoreRole.MUTEX not in snapshot.semaphores:
         return Refusal(why, remedy)
     suspects += may_hold(snapshot, positions, consent)
@@ -118,6 +121,13 @@ def if_idle(pids: Sequence[int], consent: Consent, otherwise: str) -> str:
         "if you know that they hold nothing: {command}; otherwise: {otherwise}",
         len(pids),
     ).format(command=consent.assuming_idle(pids), otherwise=otherwise)
+
+
+def if_dead(consent: Consent, otherwise: str) -> str:
+    """The command for a user who knows that the holder of mutex is dead, or what to do otherwise."""
+    return _(
+        "if you know that the holder of {mutex} is dead, and nobody is yet to post it: {command}; otherwise: {otherwise}"
+    ).format(**consent.names, command=consent.with_option("--lock"), otherwise=otherwise)
 
 
 def if_free(pids: Sequence[int], consent: Consent, otherwise: str) -> str:

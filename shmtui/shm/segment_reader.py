@@ -9,7 +9,7 @@ import pwd
 import stat
 from collections.abc import Iterator, Sequence
 from functools import cache
-from struct import calcsize
+from struct import calcsize, unpack
 from typing import Final, Protocol
 
 import msgspec
@@ -219,3 +219,10 @@ def state_spans(layout: Layout) -> list[Span]:
         else:
             spans.append((at, size))
     return spans or [(0, 0)]
+
+
+def integer_at(reader: SegmentReader, place: tuple[int, str]) -> int | None:
+    """The integer at a byte, by its letter in :mod:`struct`; None where the segment ends before."""
+    at, code = place
+    raw = reader.read(at, calcsize("=" + code))
+    return int(unpack("=" + code, raw)[0]) if len(raw) == calcsize("=" + code) else None

@@ -14,6 +14,7 @@ from shmtui.snapshot import (
     Access,
     Certainty,
     Finding,
+    Moves,
     Origin,
     Process,
     ProcessState,
@@ -495,6 +496,33 @@ def test_a_stranger_behind_its_permit_may_have_swapped_its_waits() -> None:
         finding = found(one, code)
         assert finding is not None
         assert finding.certainty is Certainty.LIKELY
+        # Who waits for the lock may have taken no permit, as a viewer.
+        assert any("holder died" in line for line in finding.evidence)
+
+
+def test_one_that_was_killed_is_a_likelier_holder_than_a_sleeper() -> None:
+    """No permit is missing, since a viewer waits for mutex with none: who was killed when it was last free may have it."""
+    one = killed_inside(
+        shown(0, 0, 4, 0, peer(1, Role.UNKNOWN, MUTEX), peer(2, Role.CONSUMER, FULL))
+    )
+    finding = found(replace(one, joined_ns=0), "dead-holder")
+    assert finding is not None
+    assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+    assert any("took mutex before it waited" in line for line in finding.evidence)
+    assert not finding.death_seen
+    assert found(replace(one, joined_ns=2), "wrong-order"), "another has come since, and gone"
+
+
+def test_one_that_was_killed_beside_a_sleeper_on_something_else() -> None:
+    """It may sit on a barrier with mutex in hand; but the one that was killed meanwhile is the likelier holder."""
+    waits = peer(1, Role.UNKNOWN, MUTEX)
+    other = replace(server(sleeps_on=("turnstile",)), state=BLOCKED)
+    one = shown(0, 0, 3, 0, waits, other)
+    assert found(one, "stalled", 4)
+    finding = found(replace(killed_inside(one), joined_ns=0), "dead-holder", 4)
+    assert finding is not None
+    assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+    assert "unless it is p9 (PID 9)" in finding.claim
 
 
 def test_a_worker_that_says_it_holds_the_mutex() -> None:
@@ -829,6 +857,33 @@ def test_nobody_is_left_who_could_post() -> None:
         own, layout=replace(own.layout, source=LayoutSource.CONTROL), supervised=True, uptime=1.0
     )
     assert not found(own, "nobody-left", 6), "its user adds workers as he likes"
+
+
+def test_each_side_waits_for_the_other() -> None:
+    """A post is lost where semaphores only wake: both sleep for good, and none of them can wake another."""
+    one = replace(peer(1, Role.PRODUCER, EMPTY_), letter="S", blocked_for=9.0)
+    other = replace(peer(2, Role.CONSUMER, FULL), letter="S", blocked_for=9.0)
+    # No lock: its permits need not add up.
+    stuck = shown(0, 1, 0, 0, one, other)
+    waited = {r: replace(stuck.semaphores[r], waiters=1) for r in (EMPTY_, FULL)}
+    stuck = replace(stuck, semaphores=waited)
+    finding = found(stuck, "nobody-left", 4)
+    assert finding is not None
+    assert (finding.certainty, finding.severity) == (Certainty.LIKELY, Status.WARNING)
+    assert not found(stuck, "nobody-left", 2)
+    for awake in (
+        replace(other, threads=2),
+        replace(other, timed_waits=(FULL,)),
+        replace(other, has_handlers=True),
+        replace(other, blocked_for=0.1),
+        replace(other, waits=(), sleeps_on=("byte 128",)),
+    ):
+        assert not found(replace(stuck, processes=(one, awake)), "nobody-left", 4)
+    visited = [replace(s, came_ns=s.monotonic_ns) for s in looks(stuck, 4)]
+    (finding,) = diagnose(visited).findings
+    assert any("comes again and posts" in line for line in finding.evidence)
+    posted = {**waited, FULL: replace(waited[FULL], value=1)}
+    assert not found(replace(stuck, semaphores=posted), "nobody-left", 4)
 
 
 def test_a_timeout_ends_a_wait_inside_the_lock() -> None:
@@ -1174,6 +1229,9 @@ def test_nothing_has_moved_for_a_while() -> None:
         for n in range(30)
     ]
     assert any("wait for ever" in line for line in diagnose([*early, *late]).undecided)
+    late[-1] = replace(late[-1], moves=Moves(1, 0, 10**9))
+    said = diagnose([*early, *late])
+    assert "items moved, the last one 2.9 s ago" in said.judged
     taken = [replace(s, semaphores={MUTEX: SemaphoreState(0, 0, True)}) for s in late]
     assert any("mutex was 0" in line for line in diagnose([*early, *taken]).undecided)
 

@@ -3,6 +3,7 @@
 import contextlib
 import re
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -235,3 +236,28 @@ def test_a_struct_that_may_be_a_ring_is_none_of_these(tmp_path: Path, members: s
     assert found is not None
     layout: Layout = found.layout
     assert (layout.mutex, layout.slots, layout.size) == (0, 0, 40)
+
+
+DINING: Final = """\
+#include <semaphore.h>
+#include <sys/prctl.h>
+typedef struct { sem_t forks[3]; int eaten[3]; } Table;
+"""
+
+
+@pytest.mark.parametrize("sleeper", [False, True])
+def test_philosophers(start: Start, *, sleeper: bool) -> None:
+    """Each has one fork and waits for the next: nobody is left to put one down, unless one who has both dozes."""
+    dine = """
+    for (int i = 0; i < 3; i++) sem_init(&b->forks[i], 1, 0);
+    for (int i = %d; i < 3; i++) if (!fork()) {
+        prctl(PR_SET_PDEATHSIG, 9); sem_wait(&b->forks[(i + 1) %% 3]); pause();
+    }
+    if (%d) { if (!fork()) { prctl(PR_SET_PDEATHSIG, 9); pause(); } }
+    munmap(b, size); close(fd);
+    """
+    program = start(DINING, {"type": "Table", "start": dine % (sleeper, sleeper)}, "-g")
+    said = run_shmtui("check", program.name, "--for", "5")
+    assert ("nobody-left (likely)" in said.stdout) != sleeper, said.stdout
+    assert said.returncode == (2 if sleeper else 1)
+    assert "forks[2]" in said.stdout

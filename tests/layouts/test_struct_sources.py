@@ -1,6 +1,7 @@
 """Where the types of a segment are found when the user says nothing, and what refuses a header."""
 
 import contextlib
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -197,13 +198,44 @@ def unnamed(names: tuple[str, str, str], begin: str) -> tuple[str, dict[str, str
 
 
 def test_a_struct_that_almost_fits_is_named_beside_bytes(start: Start) -> None:
-    """Beside a view of bytes, too: two locks, and none is the ring's by its name."""
+    """Beside its locks, too: there are two, and none is the ring's by its name."""
     two = CONDITIONS % "left; pthread_mutex_t right"
     program = start(two, {"start": "b->in = b->count = 2;"}, "-g")
     said = run_shmtui("stat", program.name)
-    assert "layout: raw" in said.stdout
-    assert "--map mutex=" in said.stderr
-    assert f"--header {Path(f'/proc/{program.process.pid}/exe').readlink()}:Fila" in said.stderr
+    assert "--map mutex=" in said.stdout
+    assert f"--header {Path(f'/proc/{program.process.pid}/exe').readlink()}:Fila" in said.stdout
+    assert "lock        right" in said.stdout
+
+
+HEAP: Final = """\
+#include <semaphore.h>
+#include <sys/prctl.h>
+typedef struct { int level, id; } Job;
+typedef struct { sem_t guard, room, jobs; int size; Job heap[6]; } Fila;
+"""
+
+
+def test_locks_beside_what_is_no_ring(start: Start) -> None:
+    """A heap under a ring's semaphores: who waits for which is told, and nothing is repaired by it."""
+    begin = """
+    sem_init(&b->guard, 1, 1); sem_init(&b->room, 1, 6); sem_init(&b->jobs, 1, 0);
+    if (!fork()) { prctl(PR_SET_PDEATHSIG, 9); sem_wait(&b->jobs); pause(); }
+    """
+    program = start(HEAP, {"start": begin}, "-g")
+
+    def shown() -> str:
+        return run_shmtui("stat", program.name).stdout
+
+    poll(lambda: re.search("blocked +jobs ", shown()), "it waits")
+    found = resolved(program.name)
+    assert found.source is LayoutSource.DEBUG_INFO
+    assert "no member that is in by its name" in found.disputes[0]
+    said = run_shmtui("check", program.name, "--for", "2")
+    assert said.returncode == 2
+    assert "its locks are known, and no ring" in said.stdout
+    assert "jobs was 0 or held in all" in said.stdout
+    refused = run_shmtui("repair", program.name, "--lock", "--yes")
+    assert (refused.returncode, "--map" in refused.stdout) == (2, True)
 
 
 def test_a_program_with_debug_information_needs_no_option(start: Start) -> None:
@@ -351,8 +383,9 @@ def test_a_programs_own_struct_goes_before_other_files(start: Start) -> None:
     two = CONDITIONS % "left; pthread_mutex_t right"
     program = start(two, {"start": "b->in = b->count = 2;"}, "-g")
     (folder_of(program) / "a.h").write_text(CONDITIONS % "mutex; pthread_mutex_t other")
-    with pytest.raises(AmbiguousLayoutError, match="--map mutex="):
-        resolved(program.name)
+    found = resolved(program.name)
+    assert found.source is LayoutSource.DEBUG_INFO
+    assert "--map mutex=" in found.disputes[0]
 
 
 @pytest.mark.parametrize("what", ["another size", "no C", "a FIFO", "a link to nowhere", "huge"])
@@ -531,6 +564,32 @@ typedef struct { uint64_t capacity; int64_t writer_idx, reader_idx; uint8_t data
         found = resolved(program.name, header=header_of(program), item="char[20]", slots=slots)
         assert found.layout is not None
         assert (found.layout.slots, found.layout.item.name) == (4, "char[20]")
+
+
+def test_a_ring_that_grows_while_it_is_watched(start: Start) -> None:
+    """Its slots are as many as the program's own member says at any time: more permits are then none too many."""
+    header = """\
+#include <semaphore.h>
+typedef struct { int capacity, in, out; sem_t mutex, empty, full; long items[]; } Fila;
+"""
+    begin = "b->capacity = 4; sem_init(&b->mutex, 1, 1); sem_init(&b->empty, 1, 4);"
+    grow = (
+        "if (ftruncate(fd, size += 64)) return 1;"
+        " for (b->capacity += 8; c && c < 's' + 8; c++) sem_post(&b->empty);"
+    )
+    words = {
+        "size": "sizeof *b + 32",
+        "start": f"{begin} sem_init(&b->full, 1, 0);",
+        "step": grow,
+    }
+    program = start(header, words, "-g")
+    with contextlib.closing(Sampler(program.name)) as sampler:
+        assert sampler.sample().layout.slots == 4
+        program.step()
+        poll(lambda: sampler.sample().health.judged, "it is judged")
+        shown = sampler.sample()
+    assert shown.layout.slots == 12
+    assert not shown.health.findings
 
 
 # -- roles --------------------------------------------------------------------------------------

@@ -46,6 +46,16 @@ int main(int argc, char **argv) {
     sem_t *take = what == 'c' ? &b->full : &b->empty, *give = what == 'c' ? &b->empty : &b->full;
     if (what == 'd') { sem_wait(take); sem_wait(&b->mutex); return 1; }     /* dies inside */
     if (what == 'l') { sem_wait(&b->mutex); return 1; }                     /* leaves with the lock alone */
+    if (what == 'v') {                                                      /* views the ring once */
+        sem_wait(&b->mutex); sem_post(&b->mutex);
+        for (;;) pause();
+    }
+    if (what == 'u') {                                        /* unordered: the lock first, and an item second */
+        sem_wait(&b->mutex); sem_wait(&b->full);
+        b->out = (b->out + 1) % N;
+        sem_post(&b->mutex); sem_post(&b->empty);
+        for (;;) pause();
+    }
     if (what == 's') {                                                      /* sits inside */
         sem_wait(take); sem_wait(&b->mutex);
         puts("inside"); fflush(stdout);

@@ -126,6 +126,34 @@ def test_one_that_waits_for_a_permit_may_have_the_lock(ring: StuckRing) -> None:
     assert ring.words() == before
 
 
+def test_a_dead_holder_beside_one_that_takes_the_lock_alone(ring: StuckRing) -> None:
+    """Who waits for the lock with no permit in hand makes it look like a wrong order: the user's word tells."""
+    consumer = ring.start("consumer")
+    poll(lambda: sleeps_on_futex(consumer.pid), "it waits for full")
+    ring.run("dier")
+    viewer = ring.start("viewer")
+    poll(lambda: sleeps_on_futex(viewer.pid), "it waits for mutex")
+    refused = run_shmtui("repair", ring.name, *SLOTS, "--yes")
+    assert "does not end this: wrong-order" in refused.stdout
+    assert ring.words().mutex == 0
+    done = run_shmtui(*offered(refused.stdout, ring), "--yes")
+    assert "mutex: value 0 → 1" in done.stdout
+    assert "nobody posted mutex once too often" in done.stdout
+    assert ring.words().mutex == 1
+    assert not sleeps_on_futex(viewer.pid)
+
+
+def test_a_wrong_word_beside_a_wrong_order_is_taken_back(ring: StuckRing) -> None:
+    """The holder waits for an item, and posts the lock once it has one: no second permit stays."""
+    unordered = ring.start("unordered")
+    poll(lambda: sleeps_on_futex(unordered.pid), "it waits for full")
+    producer = ring.start("onlyone", "producer")
+    poll(lambda: sleeps_on_futex(producer.pid), "it waits for mutex")
+    done = run_shmtui("repair", ring.name, *DEAD, "--yes")
+    assert "had a permit too many: its holder was alive" in done.stdout, done.stdout
+    assert ring.words().mutex == 1
+
+
 def test_a_right_word(ring: StuckRing) -> None:
     """A program that sleeps and holds nothing, beside a lock whose holder is dead."""
     idler = ring.start("idler")
@@ -165,11 +193,11 @@ def test_a_word_on_a_stranger(ring: StuckRing) -> None:
 def test_a_side_that_no_name_tells(ring: StuckRing) -> None:
     """The lock is set without it; the permits once it is said."""
     ring.run("dier")
-    nameless = ring.start("producer", "a.out")
+    nameless = ring.start("p", "a.out")
     poll(lambda: sleeps_on_futex(nameless.pid), "it waits for mutex")
     shown = run_shmtui("repair", ring.name, *SLOTS, "--lock", "--permits")
     assert "mutex: value 0 → 1" in shown.stdout
-    assert f"--role {nameless.pid}=producer" in shown.stdout
+    assert f"--role {nameless.pid}=SIDE" in shown.stdout
     said = run_shmtui(
         "repair", ring.name, *DEAD, "--permits", "--role", f"{nameless.pid}=producer", "--yes"
     )

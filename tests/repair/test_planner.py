@@ -373,12 +373,12 @@ DEAD = Consent(lock=True, permits=True)
 
 
 def test_a_side_is_proposed_by_its_name_and_never_taken_from_it() -> None:
-    """The command is to be pasted: the likelier side stands in it."""
+    """The command is to be pasted: the likelier side stands in it, and none where the name suggests none."""
     stuck = replace(seen((0, 2), (2, 0), (0, 0), shared=True, in_=2), waits_hidden=())
     plan = make_plan(stuck, [finding("dead-holder")], on_mutex("./consumidor", "a.out"), DEAD)
     assert isinstance(plan, Plan)
     assert not [change for change in plan.permits if change.permits_added]
-    command = "shmtui repair /ring --role 1=consumer --role 2=producer;"
+    command = "shmtui repair /ring --role 1=consumer --role 2=SIDE;"
     assert command in plan.permits_left
 
 

@@ -88,7 +88,7 @@ def held_mutex(history: History) -> Iterator[Finding]:
             yield from _by_holders(held, holders, recorded)
     elif now.rest.come_and_gone and not (_deaths_seen(history) or history.workers_only):
         return  # Who has it may be nowhere to be seen.
-    elif held.explained_by_wrong_order:
+    elif held.explained_by_wrong_order and not killed_since_free(now):
         yield inferred_wrong_order(held)
     elif not (now.elsewhere or hidden_alone(now)) and (waiting or _missing(history, deficit)):
         # Somebody who is seen nowhere and has the file open for writing may hold it.
@@ -171,11 +171,14 @@ def _signs_of_death(held: HeldMutex, holders: Sequence[Process]) -> Iterator[str
 
     Each of these sleeps in another call. Somebody ended, or is a child that was killed; or they
     are what started those that wait, and nobody has seen them take part, as in a server whose
-    children do the work.
+    children do the work. Who sleeps on something else of the segment may as well have gone there with mutex:
+    it takes one that was killed since mutex was free.
     """
-    if not all(asleep_elsewhere(p) for p in holders):
+    killed = killed_since_free(held.history.now) or []
+    if not all(asleep_elsewhere(p) or (killed and asleep(p)) for p in holders):
         return
-    gone = vanished(held.history)
+    # Of one that ended long ago no snapshot is left in which it lived.
+    gone = vanished(held.history) or killed
     if gone:
         yield from death(held.history.now, None, gone)
     for p in living(held.history.now):
@@ -223,7 +226,8 @@ def _without_holder(held: HeldMutex) -> Finding:
     """
     history, crew = held.history, living(held.history.now)
     # A process that dies inside has taken a permit; one that only left out the post has not.
-    inside = held.deficit is None or held.deficit > held.threads
+    # Where they add up, who waits for mutex may hold none, as a viewer: then one that was killed is the likelier holder.
+    inside = held.deficit is None or held.deficit > held.threads or held.explained_by_wrong_order
     dead = died_last(history, HOLDS_MUTEX) if inside else None
     killed = killed_since_free(history.now) if inside else None
     recorded = dead is not None and dead.step in TRANSFER

@@ -101,7 +101,8 @@ def _above(history: History) -> tuple[int, Certainty, str] | None:
 
     def beyond(s: Snapshot) -> int:
         states = (s.semaphores.get(role) for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL))
-        return max([(x.value or 0) - slots for x in states if x is not None], default=0)
+        # The program may have more slots now than it had then.
+        return max([(x.value or 0) - s.layout.slots for x in states if x is not None], default=0)
 
     samples = history.agreeing(lambda s: beyond(s) > 0)
     if not slots or samples < min(2, len(history.snapshots)) or not samples:

@@ -5,11 +5,12 @@ from typing import Final
 
 from shmtui.diagnosis.history import SETTLED_NS, History, living, vanished
 from shmtui.diagnosis.holders import asleep as sleeping
-from shmtui.diagnosis.holders import unaccounted_threads
+from shmtui.diagnosis.holders import awake, unaccounted_threads
 from shmtui.diagnosis.rules.initialisation import uninitialised
-from shmtui.diagnosis.wording import names, seconds
+from shmtui.diagnosis.wording import names, seconds, target
 from shmtui.i18n import _, ngettext
 from shmtui.shm.protocol import Role, SemaphoreRole
+from shmtui.shm.sync_object import SyncKind
 from shmtui.snapshot import Access, Certainty, Finding, Process, ProcessState, Snapshot, Status
 
 STARVED_NS: Final = 10_000_000_000
@@ -20,6 +21,8 @@ KEPT_NS: Final = 2_500_000_000
 """How long a lock whose state is unknown may be held while others wait for it."""
 ALONE_NS: Final = 2_500_000_000
 """How long nothing may have moved before those that wait are said to be left alone."""
+_TAKEN: Final = {SyncKind.SEMAPHORE, SyncKind.MUTEX}
+"""Of these it is known whether they are to be had: 0 is not."""
 FLOWING_NS: Final = 2_000_000_000
 """The others have to have moved items within this time: else none of them gets any."""
 
@@ -169,6 +172,62 @@ def nobody_left(history: History) -> Iterator[Finding]:
                 ),
                 subject=role,
             )
+
+
+def nobody_wakes(history: History) -> Iterator[Finding]:
+    """Every thread of all that take part sleeps on a lock or a semaphore of the segment that is not to be had, without
+    a timeout: what each is waiting for, none of the others posts. To be asked where no other rule tells why.
+    """
+    now = history.now
+    crew = living(now)
+    if now.hidden or uninitialised(now) or not crew:
+        return
+    if history.workers_only and now.supervised:
+        return
+    if any(SemaphoreRole.MUTEX in p.waits for p in crew):
+        return  # Why it is kept is asked by rules that take longer.
+    mark = _sleeps(now)
+    lasted = min(history.lasted_ns(lambda s: _sleeps(s) == mark), history.unmoved_ns())
+    # One that sleeps at each look may have run between two.
+    if mark is None or min(lasted, *((p.blocked_for or 0) * 1e9 for p in crew)) < ALONE_NS:
+        return
+    waited = {history.names.get(each, each) for on in mark.values() for each in on}
+    objects = ", ".join(sorted(waited))
+    yield Finding(
+        "nobody-left",
+        Status.WARNING,
+        _("all wait, and no live process could post what they wait for: {who}").format(
+            who=names(crew)
+        ),
+        (
+            _("waited for, and 0 or held: {objects}; nothing changed for {time}").format(
+                objects=objects, time=seconds(lasted)
+            ),
+            _("unless one that was seen to open it, or to let go of it, comes again and posts")
+            if now.came_ns > history.snapshots[0].monotonic_ns
+            else _("unless a process that does not map it now comes and posts"),
+            *history.assumptions,
+        ),
+        Certainty.LIKELY,
+        _(
+            "see in the program who is to post {objects}: shmtui stat {name} says who waits for which; then end all of "
+            "them, and start them again"
+        ).format(objects=objects, name=target(now)),
+        subject="all",
+    )
+
+
+def _sleeps(s: Snapshot) -> dict[int, tuple[str, ...]] | None:
+    """What the threads of each process sleep on; None where one is awake, or may be woken by something else."""
+    taken = {o.name for o in s.sync if o.offset is not None and o.value == 0 and o.kind in _TAKEN}
+    found: dict[int, tuple[str, ...]] = {}
+    for p in living(s):
+        roles = (s.semaphores.get(role) for role in p.waits)
+        to_be_had = any(state is None or state.value != 0 for state in roles)
+        if awake(p) or not sleeping(p) or to_be_had or not taken.issuperset(p.sleeps_on):
+            return None
+        found[p.pid] = (*p.waits, *p.sleeps_on)
+    return found
 
 
 def _only_waits(process: Process, role: SemaphoreRole) -> bool:

@@ -68,7 +68,7 @@ def inferred_wrong_order(held: HeldMutex, others: Sequence[Process] = ()) -> Fin
             "deadlock, unless {others} holds {mutex}: one of {who} does, and waits for a permit"
         )
     facts = [
-        _("or a process left the critical section without posting {mutex}").format(
+        _("or its holder died, or left the critical section without posting {mutex}").format(
             **held.history.names
         ),
         _("unless a process took it and ended, and another is to post it"),
