@@ -886,6 +886,21 @@ def test_each_side_waits_for_the_other() -> None:
     assert not found(replace(stuck, semaphores=posted), "nobody-left", 4)
 
 
+def test_a_crew_that_waits_for_one_semaphore_may_be_idle() -> None:
+    """Short programs bring its work, and come and go; two that sleep on semaphores of their own are told of."""
+    jobs, done = (
+        SyncObject(name, "sem_t", None, at, 0) for name, at in (("jobs", 160), ("done", 192))
+    )
+    one = replace(
+        peer(1, Role.UNKNOWN, None), letter="S", blocked_for=9.0, state=ProcessState.BLOCKED
+    )
+    crew = [replace(one, pid=pid, sleeps_on=(jobs.name,)) for pid in (1, 2)]
+    idle = replace(shown(0, 1, 5, 0, *crew), sync=(jobs, done))
+    assert not found(idle, "nobody-left", 6)
+    other = replace(one, pid=2, sleeps_on=(done.name,))
+    assert found(replace(idle, processes=(crew[0], other)), "nobody-left", 4)
+
+
 def test_a_timeout_ends_a_wait_inside_the_lock() -> None:
     """Who waits for a permit with a timeout may hold mutex, and gives it back: no deadlock."""
     crew = (peer(1, Role.PRODUCER, MUTEX), peer(2, Role.CONSUMER, FULL))

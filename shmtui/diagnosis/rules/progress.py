@@ -176,7 +176,8 @@ def nobody_left(history: History) -> Iterator[Finding]:
 
 def nobody_wakes(history: History) -> Iterator[Finding]:
     """Every thread of all that take part sleeps on a lock or a semaphore of the segment that is not to be had, without
-    a timeout: what each is waiting for, none of the others posts. To be asked where no other rule tells why.
+    a timeout: what each is waiting for, none of the others posts. To be asked where no other rule tells why. All that
+    wait for one semaphore may be an idle crew, whose work short programs bring that come and go.
     """
     now = history.now
     crew = living(now)
@@ -192,6 +193,9 @@ def nobody_wakes(history: History) -> Iterator[Finding]:
     if mark is None or min(lasted, *((p.blocked_for or 0) * 1e9 for p in crew)) < ALONE_NS:
         return
     waited = {history.names.get(each, each) for on in mark.values() for each in on}
+    semaphores = {each.name for each in now.sync if each.kind == SyncKind.SEMAPHORE}
+    if len(waited) == 1 and waited <= semaphores:
+        return
     objects = ", ".join(sorted(waited))
     yield Finding(
         "nobody-left",
