@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Set
+from typing import Final
 
 from shmtui.monitor.deaths import Deaths
 from shmtui.monitor.foreign_processes import ForeignProcesses
@@ -26,6 +27,9 @@ from shmtui.shm.segment import SHM_DIR, FileIdentity
 from shmtui.shm.semaphore import named_semaphore_path
 from shmtui.shm.sync_object import SyncObject
 from shmtui.snapshot import Process
+
+COUNT_NS: Final = 10_000_000_000
+"""Where many segments are looked at: how often the kernel is asked who is at their locks. It takes half a millisecond."""
 
 
 class ProcessTable:
@@ -55,6 +59,7 @@ class ProcessTable:
         self._foreign: list[int] = []
         self._workers: set[int] = set()
         self._unseen = UnseenProcesses()
+        self._counted_ns = 0
         self._access: FileAccess | None = None
         self._worker_processes = WorkerProcesses(layout)
         self._foreign_processes = ForeignProcesses(
@@ -148,7 +153,9 @@ class ProcessTable:
         if scan or access != self._access:
             self._access = access
             self._unseen.update(self._users.unreadable, self._users.refused, access)
-            self._unseen.account(self._nobody_else)
+            due = thorough or self._semaphores is not None or now_ns - self._counted_ns >= COUNT_NS
+            self._counted_ns = now_ns if due else self._counted_ns
+            self._unseen.account(self._nobody_else if due else None)
             self._users.refused.clear()
         programs = {r.pid: r for r in records if r.program and r.state is RecordState.LIVE}
         self._foreign_processes.waits_hidden.clear()

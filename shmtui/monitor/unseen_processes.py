@@ -209,6 +209,7 @@ class UnseenProcesses:
         """What the classification was last made of."""
         self._sorted = NOBODY_UNSEEN
         """By credentials alone."""
+        self._accounted = False
         self.now = NOBODY_UNSEEN
         """As of the last update."""
 
@@ -240,12 +241,14 @@ class UnseenProcesses:
             )
         )
 
-    def account(self, nobody_else: Callable[[], bool]) -> None:
+    def account(self, nobody_else: Callable[[], bool] | None) -> None:
         """Where somebody could take part, ask whether the kernel counts nobody at the segment's locks but those
-        that are seen.
+        that are seen. None: it is as it answered last.
         """
         self.now = self._sorted
-        if self.now.may_take_part and nobody_else():
+        if nobody_else is not None:
+            self._accounted = self.now.may_take_part and nobody_else()
+        if self._accounted and self.now.may_take_part:
             self.now = replace(
                 self.now,
                 writers=(),

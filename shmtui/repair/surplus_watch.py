@@ -1,8 +1,8 @@
 """Watches ``mutex`` after a repair that rests on the user's word, and takes a surplus permit back.
 
-If a process that was assumed to be idle, or to wait for a permit without the lock, held ``mutex`` after all, it posts it once more. A lock
-with two permits lets two processes in, so one of them is taken back by compare-and-swap as soon as
-both are seen. A hardware breakpoint tells, where one can be had, what each such process did first;
+If a process that was assumed to be idle, or to wait for a permit without the lock, held ``mutex``
+after all, it posts it once more. A lock with two permits lets two processes in, so one of them is
+taken back by compare-and-swap as soon as both are seen. A hardware breakpoint tells, where one can be had, what each such process did first;
 no permit is taken back for that alone: one that posts for another held nothing.
 """
 

@@ -1,4 +1,4 @@
-"""How many threads sleep on a word of shared memory: the kernel's own count, which nothing stands behind that died.
+"""How many threads sleep on a word of shared memory, by the kernel's own count: who died waiting is not in it.
 
 FUTEX_REQUEUE (futex(2)) moves those that sleep on one word to another, and returns how many it woke
 and moved. From a word to the same word, and with none to wake, it moves nobody, and counts. It needs
