@@ -12,11 +12,13 @@ nobody of them runs, or sleeps elsewhere.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
 from shmtui.i18n import _
 from shmtui.procfs.futex import futex_sleepers
+from shmtui.procfs.run_times import asleep_for
 from shmtui.procfs.thread_calls import MANY
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import SemaphoreState
@@ -25,6 +27,9 @@ from shmtui.snapshot import Process, ProcessState, short_name
 
 OWN = {Role.PRODUCER: SemaphoreRole.EMPTY, Role.CONSUMER: SemaphoreRole.FULL}
 _SIDES = {semaphore: role for role, semaphore in OWN.items()}
+
+FOR_GOOD_S: Final = 10.0
+"""Who has slept for so long is taken to do so without a timeout, which cannot be read."""
 
 Sleeper = tuple[int, int, Role]
 """A process whose waits are hidden: its PID, how many threads of it sleep, and its side."""
@@ -149,8 +154,8 @@ def with_counted_waits(
             side = next((_SIDES[role] for role in p.waits if role in _SIDES), p.role)
             on = names.get(p.waits[0], "")
             told[pid] = replace(p, role=side, blocked_on=p.waits[0], blocked_name=on)
-        # Who sleeps there does so privately: another wait would be counted.
-        if p.waits and private.issuperset(p.waits):
+        # Who sleeps there does so privately: another wait would be counted. One with a timeout ends some time.
+        if p.waits and private.issuperset(p.waits) and (asleep_for(pid) or 0.0) >= FOR_GOOD_S:
             told[pid] = replace(told[pid], wakeable=False)
     return tuple(told.get(p.pid, p) for p in processes), tuple(p.pid for p in unread)
 

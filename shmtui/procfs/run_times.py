@@ -1,5 +1,7 @@
 """How much threads have run, by the scheduler's own count (/proc/PID/task/TID/schedstat)."""
 
+import os
+import threading
 from typing import Final, NamedTuple
 
 from shmtui.procfs.process import more_threads_than, read_file, read_stat, threads_of
@@ -66,6 +68,26 @@ def sleep_stamp(pid: int) -> tuple[bytes, ...] | None:
     except OSError:
         return None
     return tuple(found) or None
+
+
+def asleep_for(pid: int) -> float | None:
+    """Seconds since any thread of ``pid`` last ran, by the scheduler's clock (``exec_start`` of
+    /proc/PID/task/TID/sched), to some milliseconds. None: this kernel does not tell, or it is gone.
+    """
+    try:
+        last = max(_last_ran(pid, tid) for tid in threads_of(pid))
+        return max(_last_ran(os.getpid(), threading.get_native_id()) - last, 0.0)
+    except (OSError, ValueError):
+        return None
+
+
+def _last_ran(pid: int, tid: int) -> float:
+    """When a thread ran last, in seconds of the scheduler's clock. ValueError: it is not told."""
+    for line in read_file(f"/proc/{pid}/task/{tid}/sched", 1024).splitlines():
+        name, _colon, value = line.partition(b":")
+        if name.strip() == b"se.exec_start":
+            return float(value) / 1000
+    raise ValueError
 
 
 def _stamped(pid: int) -> list[int]:

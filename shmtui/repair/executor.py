@@ -232,10 +232,12 @@ class Repairer:
         snapshot = sampler.sample(thorough=True)
         if stopper.misses_a_participant(snapshot):
             return Refusal(_("another process came meanwhile"), _("try again"), transient=True)
-        positions = observed.positions(snapshot)
-        if words(before) == words(snapshot):
-            positions = with_earlier(positions, places_before)
+        still = words(before) == words(snapshot)
+        if still:
             snapshot = with_earlier_waits(snapshot, before)
+        positions = observed.positions(snapshot)
+        if still:
+            positions = with_earlier(positions, places_before)
         earlier = interrupted(observed)
         plan = plan_now(observed, snapshot, agreed.findings, earlier, self.consent, positions)
         if not isinstance(plan, Plan):

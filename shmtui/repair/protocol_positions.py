@@ -84,7 +84,11 @@ class ProtocolPosition(msgspec.Struct, frozen=True):
 
     @property
     def private_for_good(self) -> bool:
-        """Whether such a thread does not look again after a while: its wait has no timeout."""
+        """Whether such a thread does not look again after a while: its wait has no timeout, or has lasted for long
+        where that cannot be read.
+        """
+        if not self.readable and self.process.wakeable is not False:
+            return False
         timed = self.process.timed_waits
         return any(private and role not in timed for role, private in self.asleep)
 

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from shmtui.monitor.counted_waits import FOR_GOOD_S
 from shmtui.procfs.futex import futex_sleepers
+from shmtui.procfs.run_times import asleep_for
 from shmtui.shm.segment import segment_path, unlink_segment
 from tests.compiling import Compiler
 from tests.peers import Peer, build
@@ -130,6 +132,10 @@ def test_waits_of_one_process_alone(started: Started, name: str) -> None:
     poll(lambda: futex_sleepers(consumer.pid), "it waits")
     producer = started("p")
     poll(lambda: futex_sleepers(producer.pid), "the other waits, too")
+    poll(
+        lambda: (asleep_for(producer.pid) or 0.0) >= FOR_GOOD_S,
+        "for so long that it has no timeout",
+    )
     checked = run_shmtui("check", name, *SLOTS)
     assert checked.returncode == 1, checked.stdout
     assert f"(PID {producer.pid})" in checked.stdout

@@ -35,12 +35,13 @@ def process_private(history: History) -> Iterator[Finding]:
         never = [role for role in forgotten(now) if role in on]
         yield _private_finding(
             history,
-            Status.CRITICAL,
+            Status.WARNING if counted else Status.CRITICAL,
             Certainty.LIKELY if counted else Certainty.CERTAIN,
             _("no sem_post of another process wakes {who}").format(who=names(stuck)),
             *_not_initialised(now, never),
             private.format(semaphores=", ".join(history.names[role] for role in sorted(on))),
             _("a sem_post from another process raises the value and wakes nobody"),
+            *((_("unless these waits have a timeout, which cannot be read"),) if counted else ()),
             forgotten_ones=never,
         )
         return
