@@ -97,7 +97,6 @@ ORDERS = (
 )
 
 
-@pytest.mark.limits
 @pytest.mark.parametrize(
     "order", [ORDERS[0], *(pytest.param(o, marks=pytest.mark.slow) for o in ORDERS[1:])], ids=str
 )

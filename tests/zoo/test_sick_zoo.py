@@ -127,7 +127,7 @@ def repaired(patient: Patient) -> tuple[bool, str]:
 def _with_sides(command: str, patient: Patient) -> str:
     """The command with the side of each process in place of the choice that is printed."""
     return re.sub(
-        r"--role (\d+)=(?:producer|consumer)",
+        r"--role (\d+)=(?:producer|consumer|SIDE)",
         lambda found: f"--role {found[1]}={patient.side(int(found[1]))}",
         command,
     )
