@@ -210,6 +210,11 @@ class Process(msgspec.Struct, frozen=True):
     """The processes, by name and PID, that what each waits on is shared out among: that it is ``waits`` for this
     one of them is as good as any other way. None: what it waits on is known. Hostile text is possible."""
 
+    @property
+    def label(self) -> str:
+        """Its name and PID, for texts. Hostile text is possible."""
+        return f"{self.name} (PID {self.pid})"
+
     def waits_for(self, lock: SyncObject) -> bool:
         """Whether a thread of it sleeps on that lock or semaphore, as far as that is not left open."""
         if self.one_of:

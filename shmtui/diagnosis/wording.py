@@ -11,13 +11,13 @@ from shmtui.snapshot import Process, Snapshot
 
 def names(processes: Sequence[Process]) -> str:
     """Processes by name and PID; of those whose waits are shared out, how many of which."""
-    found = [f"{p.name} (PID {p.pid})" for p in processes if not p.one_of]
+    found = [p.label for p in processes if not p.one_of]
     shared_out = [p for p in processes if p.one_of]
     if shared_out and len(shared_out) < len(shared_out[0].one_of):
         text = _("{count} of {who}")
         found.append(text.format(count=len(shared_out), who=", ".join(shared_out[0].one_of)))
     else:
-        found += [f"{p.name} (PID {p.pid})" for p in shared_out]
+        found += [p.label for p in shared_out]
     return ", ".join(found)
 
 

@@ -117,7 +117,7 @@ def _process_events(
             yield (
                 Severity.INFO,
                 text.format(
-                    who=_who(process),
+                    who=process.label,
                     role=word(process.role),
                     semaphore=process.blocked_word,
                 ),
@@ -126,7 +126,7 @@ def _process_events(
         if pid not in after and (process.origin is Origin.FOREIGN or workers_too):
             ending = next((p.ending for p in current.processes if p.pid == pid), None)
             text = _("{who} left: {how}") if ending else _("{who} left")
-            yield Severity.WARN, text.format(who=_who(process), how=ending)
+            yield Severity.WARN, text.format(who=process.label, how=ending)
     if before and not after and not current.hidden:
         yield Severity.WARN, _("no process maps {name} any more").format(name=current.segment.name)
 
@@ -135,17 +135,13 @@ def _living(snapshot: Snapshot) -> dict[int, Process]:
     return {p.pid: p for p in snapshot.processes if p.alive}
 
 
-def _who(process: Process) -> str:
-    return f"{process.name} (PID {process.pid})"
-
-
 def _joined(process: Process) -> str:
     """With the role, and a question mark where the role is inferred."""
     if process.role is Role.UNKNOWN:
-        return _("{who} joined").format(who=_who(process))
+        return _("{who} joined").format(who=process.label)
     guessed = process.origin is Origin.FOREIGN and process.role is not Role.OBSERVER
     role = word(process.role) + ("?" if guessed else "")
-    return _("{who} joined as {role}").format(who=_who(process), role=role)
+    return _("{who} joined as {role}").format(who=process.label, role=role)
 
 
 def health_events(previous: Health, current: Health, time: float) -> tuple[Event, ...]:

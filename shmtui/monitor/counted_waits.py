@@ -143,7 +143,7 @@ def with_counted_waits(
     words: dict[Lock, str] = {number: each.name for number, each in enumerate(sync)}
     words |= {role: short_name(role, names.get(role, "")) for role in SemaphoreRole}
     unsettled = left_open(hidden_sleepers, shares)
-    among = tuple(f"{p.name} (PID {p.pid})" for p in unread if p.pid in unsettled)
+    among = tuple(p.label for p in unread if p.pid in unsettled)
     several = sorted({lock for pid in unsettled for lock in shares[pid]}, key=str)
     told = {p.pid: _asleep(p, shares[p.pid], words) for p in unread if p.pid in shares}
     for pid, p in told.items():

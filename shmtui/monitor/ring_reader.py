@@ -127,9 +127,10 @@ class RingReader:
         layout, found = self._layout, {}
         for role in SemaphoreRole:
             at, fd = layout.semaphore_offset(role), self._fds.get(layout.semaphore_name(role) or "")
-            count = self._reader.sleepers(at) if at is not None else None
             if fd is not None:
                 count = sleepers(fd, 0)
+            else:
+                count = None if at is None else self._reader.sleepers(at)
             if count is not None:
                 found[role] = count
         return found

@@ -56,9 +56,7 @@ def _sleepers(reader: SegmentReader, each: SyncObject) -> int | None:
     """
     if each.offset is None or each.kind not in _COUNTED:
         return None
-    words = range(each.offset, each.offset + SYNC_SIZES[SyncKind(each.kind)], 4)
-    counts = [reader.sleepers(at) for at in words]
-    return None if None in counts else sum(filter(None, counts))
+    return reader.sleepers(each.offset, SYNC_SIZES[SyncKind(each.kind)])
 
 
 def named_semaphore(reader: SegmentReader) -> tuple[SyncObject, ...]:

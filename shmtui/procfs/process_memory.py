@@ -73,9 +73,9 @@ class ProcessMemory:
         assert self._mapped is not None
         return self._mapped.read(offset, length)
 
-    def sleepers(self, offset: int) -> int | None:
+    def sleepers(self, offset: int, size: int = 4) -> int | None:
         """As `futex_queue.sleepers`; None where only processes' own memory is at hand."""
-        return None if self._fd is None else sleepers(self._fd, offset)
+        return None if self._fd is None else sleepers(self._fd, offset, size)
 
     def stretches(self) -> Iterator[Span]:
         if self._fd is not None:
@@ -191,7 +191,7 @@ class SystemVMemory:
         assert source is not None
         return source.read(offset, length)
 
-    def sleepers(self, _offset: int) -> int | None:
+    def sleepers(self, offset: int, size: int = 4) -> int | None:  # noqa: ARG002 - a `ByteSource` has them
         """None: it has no file."""
         return None
 

@@ -31,24 +31,31 @@ def _libc() -> ctypes.CDLL:
     return found
 
 
-def sleepers(fd: int, offset: int) -> int | None:
-    """How many threads of any process sleep on the 4 bytes at ``offset`` of a file, by a read-only descriptor.
+def sleepers(fd: int, offset: int, size: int = 4) -> int | None:
+    """How many threads of any process sleep on the words of 4 bytes among ``size`` bytes at ``offset`` of a file, by a
+    read-only descriptor.
 
     None: the kernel does not tell, the file ends before, or it is a hole there, which a look would fill.
     """
     number = FUTEX_NUMBERS.get(os.uname().machine)
-    page = offset - offset % mmap.PAGESIZE
-    if number is None or not _has_data(fd, page):
+    first = offset - offset % mmap.PAGESIZE
+    pages = range(first, offset + size, mmap.PAGESIZE)
+    if number is None or not all(_has_data(fd, page) for page in pages):
         return None
-    start = _libc().mmap(None, mmap.PAGESIZE, _PROT_READ, mmap.MAP_SHARED, fd, page)
+    length = len(pages) * mmap.PAGESIZE
+    start = _libc().mmap(None, length, _PROT_READ, mmap.MAP_SHARED, fd, first)
     if start == _FAILED:
         return None
+    counts: list[int] = []
     try:
-        word = ctypes.c_void_p(start + offset - page)
-        count: int = _libc().syscall(number, word, _REQUEUE, 0, ctypes.c_void_p(_ALL), word, 0)
+        for at in range(start + offset - first, start + offset - first + size, 4):
+            word = ctypes.c_void_p(at)
+            counts.append(
+                _libc().syscall(number, word, _REQUEUE, 0, ctypes.c_void_p(_ALL), word, 0)
+            )
     finally:
-        _libc().munmap(start, mmap.PAGESIZE)
-    return None if count < 0 else count
+        _libc().munmap(start, length)
+    return None if min(counts) < 0 else sum(counts)
 
 
 def _has_data(fd: int, page: int) -> bool:

@@ -72,8 +72,8 @@ class ByteSource(Protocol):
     def stretches(self) -> Iterator[Span]:
         """The parts that may hold anything but zeros, in order."""
 
-    def sleepers(self, offset: int) -> int | None:
-        """How many threads sleep on a word; None where it cannot be told."""
+    def sleepers(self, offset: int, size: int = 4) -> int | None:
+        """How many threads sleep on the words there; None where it cannot be told."""
 
     def close(self) -> None:
         """Give back what it keeps open. A second call does nothing."""
@@ -120,9 +120,9 @@ class SegmentFile:
         """The parts of the file that are no holes, in order."""
         return data_of_file(self._fd)
 
-    def sleepers(self, offset: int) -> int | None:
+    def sleepers(self, offset: int, size: int = 4) -> int | None:
         """As `futex_queue.sleepers`."""
-        return sleepers(self._fd, offset)
+        return sleepers(self._fd, offset, size)
 
     def close(self) -> None:
         """Close the descriptor. A second call does nothing: the number may be another file's."""

@@ -64,6 +64,9 @@ def test_those_who_sleep_are_counted(sleep: Callable[[int], int], name: str) -> 
         assert (count(SHARED), count(PRIVATE)) == (0, 0)
         first, second = sleep(SHARED), sleep(SHARED)
         poll(lambda: count(SHARED) == 2, "both sleep")
+        assert sleepers(file.fileno(), SHARED, 2 * SEM_SIZE) == 2
+        assert sleepers(file.fileno(), SHARED + 4, SEM_SIZE) == 0
+        assert sleepers(file.fileno(), SHARED, 4096 + 4) is None, "past the end"
         os.kill(first, signal.SIGSTOP)
         poll(lambda: count(SHARED) == 1, "one is stopped")
         os.kill(first, signal.SIGCONT)

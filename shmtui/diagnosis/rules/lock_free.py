@@ -132,7 +132,7 @@ def _at_rest(history: History) -> str:
     )
     if not ended:
         return text
-    gone = ", ".join(f"{p.name} (PID {p.pid}): {p.ending or word(p.state)}" for p in ended.values())
+    gone = ", ".join(f"{p.label}: {p.ending or word(p.state)}" for p in ended.values())
     lost = _("what it had begun is not told by the indices")
     return f"{text}; {gone}; {lost}"
 
