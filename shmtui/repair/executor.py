@@ -43,6 +43,7 @@ from shmtui.repair.resume_guard import ResumeGuard
 from shmtui.repair.segment_lock import SegmentLock
 from shmtui.repair.stop_processes import ProcessStopper, stopping
 from shmtui.repair.surplus_watch import SurplusWatch
+from shmtui.repair.written_words import Written
 from shmtui.shm.layout_spec import layout_option
 from shmtui.shm.segment import SHM_DIR
 from shmtui.shm.segment_info import LayoutSource
@@ -130,7 +131,8 @@ class Repairer:
         return found
 
     def carry_out(self, agreed: Plan) -> Report | Refusal:
-        """Do what was agreed, if it is still what is needed. A refusal has changed no byte.
+        """Do what was agreed, if it is still what is needed. A refusal has changed no byte, but one that
+        says so.
 
         ShmtuiError: another repair is at work, the file is locked, the guard does not run, the file cannot be
         written, another file has the name by now, or what would be changed cannot be kept.
@@ -152,7 +154,8 @@ class Repairer:
                 return self._attempt(options, agreed, guard, lock)
 
     def undo(self) -> Undone | Refusal:
-        """Put back what the last repair of this segment wrote. A refusal has changed no byte.
+        """Put back what the last repair of this segment wrote. A refusal has changed no byte, but one that
+        says so.
 
         ShmtuiError: as for :meth:`carry_out`, and where no repair of it is kept.
         """
@@ -172,8 +175,11 @@ class Repairer:
                 if refusal is not None:
                     return refusal
                 moved = record.moved or moved_since(record, observed.sampler.sample())
-                if not moved and written_words.put_back(record, lambda: stopper.all_stopped):
+                done = Written.NONE if moved else written_words.put_back(record, stopper.all_held)
+                if done is Written.ALL:
                     return Undone(record.texts, stopper.count)
+                if done is Written.SOME:
+                    return self._half_written()
         return Refusal(
             _("the words are no longer those that the repair wrote, or items have moved since"),
             _("look at it as it is now: shmtui check {name}").format(name=self._target),
@@ -232,6 +238,8 @@ class Repairer:
         snapshot = sampler.sample(thorough=True)
         if stopper.misses_a_participant(snapshot):
             return Refusal(_("another process came meanwhile"), _("try again"), transient=True)
+        if not stopper.all_held():
+            return _continued_meanwhile()
         still = words(before) == words(snapshot)
         if still:
             snapshot = with_earlier_waits(snapshot, before)
@@ -261,15 +269,19 @@ class Repairer:
             if suspects and plan.lock:
                 watch = SurplusWatch(place, suspects, plan.names)
                 until_written.callback(watch.close)
-            kept = written_words.write(plan, place, earlier, lambda: stopper.all_stopped)
-            if kept is None:
-                return Refusal(
-                    _("a word changed, or another process continued one that was stopped"),
-                    _("try again"),
-                    transient=True,
-                )
+            kept = written_words.write(plan, place, earlier, stopper.all_held)
+            if isinstance(kept, Written):
+                return self._half_written() if kept is Written.SOME else _continued_meanwhile()
             until_written.pop_all()
         return plan, kept, watch
+
+    def _half_written(self) -> Refusal:
+        return Refusal(
+            _(
+                "it was suspended while it wrote, and a process went on: some of its words are written"
+            ),
+            _("end what it began: shmtui repair {name}").format(name=self._target),
+        )
 
     def _finish(
         self,
@@ -310,6 +322,14 @@ class Repairer:
         ) as sampler:
             sampler.slots_shown = SLOTS_JUDGED
             yield Observation(sampler, self._folder, self._clock)
+
+
+def _continued_meanwhile() -> Refusal:
+    return Refusal(
+        _("a word changed, or another process continued one that was stopped"),
+        _("try again"),
+        transient=True,
+    )
 
 
 def _passed() -> Refusal:

@@ -1,5 +1,6 @@
 """The guard of a repair: continues stopped processes if the repair is killed or suspended."""
 
+import math
 import select
 import subprocess
 import time
@@ -22,7 +23,9 @@ class ResumeGuard:
     """
 
     def __init__(self, command: tuple[str, ...] | None = None) -> None:
-        self._heard = time.monotonic()
+        self._due = math.inf
+        """When the helper's patience ends; never while nobody is registered."""
+        self._lapsed = False
         helper = module_command("shmtui.repair.resume_helper", site=False)
         try:
             self._process = subprocess.Popen(
@@ -51,20 +54,22 @@ class ResumeGuard:
 
     def register(self, pid: int, start_time: int) -> None:
         """Name a process that is about to be stopped, with its start time in clock ticks."""
+        self._due = min(self._due, time.monotonic() + LEASE_SECONDS)
         self._write(f"{pid} {start_time}\n")
 
-    def renew(self) -> None:
-        """Tell the helper that this process is at work."""
-        self._write("=\n")
+    def renew(self) -> bool:
+        """Tell the helper that this process is at work.
 
-    @property
-    def lapsed(self) -> bool:
-        """Whether the helper may have taken this process for suspended, and continued the others."""
-        return time.monotonic() - self._heard >= LEASE_SECONDS
+        False, until the list is cleared: it came too late once, so the helper may have taken this
+        process for suspended, and continued the others.
+        """
+        self._write("=\n")
+        return not self._lapsed
 
     def clear(self) -> None:
         """Tell the helper that every registered process runs again."""
         self._write("-\n")
+        self._due, self._lapsed = math.inf, False
 
     def _write(self, text: str) -> None:
         assert self._process.stdin is not None
@@ -72,8 +77,11 @@ class ResumeGuard:
             if self._process.poll() is not None:
                 raise BrokenPipeError
             # Before the line is on its way: the helper's time begins later than this one's.
-            self._heard = time.monotonic()
+            now = time.monotonic()
             self._process.stdin.write(text.encode())
+            self._lapsed |= time.monotonic() >= self._due
+            if self._due < math.inf:
+                self._due = now + LEASE_SECONDS
         except BrokenPipeError:
             raise _absent(_("it was ended")) from None
 

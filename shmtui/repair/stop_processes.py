@@ -120,13 +120,13 @@ class ProcessStopper:
             time.sleep(0.001)
         return True
 
-    @property
-    def all_stopped(self) -> bool:
-        """Whether everybody is stopped at this moment, and the helper continues nobody now.
+    def all_held(self) -> bool:
+        """Renew the helper's lease; whether everybody is stopped at this moment, and has been since they were.
 
-        False where this process was suspended meanwhile: the helper has continued them.
+        False where this process was suspended meanwhile, or got no processor for seconds: the
+        helper has continued them.
         """
-        return not self._guard.lapsed and all(
+        return self._guard.renew() and all(
             stopped(pid) for pid in (*self._stopped, *self._stopped_before)
         )
 

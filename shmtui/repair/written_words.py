@@ -1,11 +1,14 @@
 """Writing the words of a plan: each kept on disk first, and swapped only if it is as shown.
 
-Either all of them are written or, where one has changed meanwhile, none.
+Either all of them are written or, where one has changed meanwhile, none. Where this process was
+suspended between two of them, those that it had stopped went on, and may have used what was
+written: it stays then, and the record of it is one of an interrupted repair, which the next ends.
 """
 
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum, auto
 
 import msgspec
 
@@ -33,6 +36,15 @@ Safe = Callable[[], bool]
 """Whether everybody is stopped at this moment."""
 
 
+class Written(Enum):
+    """How many of the words were written."""
+
+    ALL = auto()
+    NONE = auto()
+    SOME = auto()
+    """Somebody went on meanwhile and has changed one, so they could not all be put back."""
+
+
 class SegmentFiles(msgspec.Struct, frozen=True):
     """The files that hold the semaphores of one segment."""
 
@@ -57,12 +69,12 @@ class SegmentFiles(msgspec.Struct, frozen=True):
 
 def write(
     plan: Plan, place: SegmentFiles, earlier: RepairRecord | None, safe: Safe
-) -> RepairRecord | None:
-    """Write a plan's words, ``mutex`` last; returns what was kept of them.
+) -> RepairRecord | Written:
+    """Write a plan's words, ``mutex`` last; returns what was kept of them, as long as all are written.
 
-    ``earlier``: a repair that was interrupted, whose words count as unwritten. None: a word is not
-    as shown, or somebody runs; nothing is changed then. OSError, ShmtuiError: a file cannot be
-    written, or what would be changed cannot be kept.
+    ``earlier``: a repair that was interrupted, whose words count as unwritten. Written: a word is
+    not as shown, or somebody runs. OSError, ShmtuiError: a file cannot be written, or what would
+    be changed cannot be kept.
     """
     with contextlib.ExitStack() as opened:
         files = [_open(opened, place, change.semaphore) for change in plan.changes]
@@ -70,7 +82,7 @@ def write(
         for change, (file, identity, offset) in zip(plan.changes, files, strict=True):
             raw = file.read(offset, SEM_SIZE)
             if not _as_shown(raw, change, place, earlier):
-                return None
+                return Written.NONE
             after = SemaphoreWords(change.after.value or 0, change.after.waiters or 0, True)
             words = word_changes(raw, after, place.layout.libc, offset)
             found.append(FileWords(file.path, identity, words))
@@ -105,12 +117,14 @@ def write(
             for word in of.words
             if not (plan.unlocks and earlier is not None and file.holds(word))
         ]
-        if swap_all(steps, safe):
-            for file, _identity, offset in files[len(plan.changes) :]:
-                file.wake(offset)
-            return kept
-        discard(kept)
-        return None
+        done = swap_all(steps, safe)
+        if done is Written.NONE:
+            discard(kept)
+        if done is not Written.ALL:
+            return done
+        for file, _identity, offset in files[len(plan.changes) :]:
+            file.wake(offset)
+        return kept
 
 
 def _open(
@@ -131,21 +145,23 @@ def _as_shown(
     return now == change.before
 
 
-def swap_all(steps: Sequence[tuple[WordFile, WordChange]], safe: Safe) -> bool:
-    """Swap the words one by one, as long as it is safe; else put back those that were swapped."""
+def swap_all(steps: Sequence[tuple[WordFile, WordChange]], safe: Safe) -> Written:
+    """Swap the words one by one, as long as it is safe; else put back those that were swapped.
+
+    A process that was continued meanwhile may have used one of them. Then all stay: one word put
+    back beside another that counts what was done with it would be worse.
+    """
     done: list[tuple[WordFile, WordChange]] = []
     for file, word in steps:
-        # The second question notices that this process was suspended in between.
         if not (safe() and file.swap(word)):
             break
         done.append((file, word))
-        if not safe():
-            break
     else:
-        return True
-    for file, word in reversed(done):
-        file.swap(word.back)
-    return False
+        return Written.ALL
+    if not all(file.holds(word) for file, word in done):
+        return Written.SOME
+    back = [file.swap(word.back) for file, word in reversed(done)]
+    return Written.NONE if all(back) else Written.SOME
 
 
 @contextlib.contextmanager
@@ -162,17 +178,18 @@ def opened_again(record: RepairRecord) -> Iterator[tuple[tuple[WordFile, WordCha
         yield tuple(found)
 
 
-def put_back(record: RepairRecord, safe: Safe) -> bool:
+def put_back(record: RepairRecord, safe: Safe) -> Written:
     """Put the words of a repair back, ``mutex`` first; those that it did not get to write stay.
 
-    False: a word is neither what it wrote nor what it found, or somebody runs; nothing is changed.
+    Not all: a word is neither what it wrote nor what it found, or somebody runs.
     """
     with opened_again(record) as steps:
         written = [(file, word) for file, word in steps if file.holds(word)]
         if not all(file.holds(word) or file.holds(word.back) for file, word in steps):
-            return False
+            return Written.NONE
         begun = mark(record, State.BEGUN)
         back = [(file, word.back) for file, word in reversed(written)]
         done = swap_all(back, safe)
-        mark(begun, State.UNDONE if done else record.state)
+        if done is not Written.SOME:
+            mark(begun, State.UNDONE if done is Written.ALL else record.state)
         return done

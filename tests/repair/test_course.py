@@ -4,6 +4,8 @@ import contextlib
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -186,3 +188,50 @@ def test_stopped_by_somebody_else_it_stays_stopped(gcc: Compiler) -> None:
         exchange(peers, order[:2])
         assert letter(stopped.pid) == "T"
         assert not numbers(stopped.lines())
+
+
+SUSPENDS_ITSELF = """
+import os, signal, sys
+from shmtui.repair.executor import Repairer
+from shmtui.shm.word_file import WordFile
+swap, left = WordFile.swap, int(sys.argv[2])
+def swapped(file, word):
+    global left
+    done = swap(file, word)
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return done
+WordFile.swap = swapped
+repairer = Repairer(sys.argv[1])
+print(repairer.carry_out(repairer.propose()))
+"""
+
+
+@pytest.mark.parametrize(
+    "words", [3, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 4, 5))]
+)
+def test_suspended_between_two_words(gcc: Compiler, words: int) -> None:
+    """The helper continues them, and one uses what is written: the next repair ends it."""
+    made = {name: build(gcc, name) for name in (PRODUCER, CONSUMER)}
+    with contextlib.ExitStack() as stack:
+        peers = start(made, (PRODUCER, CONSUMER), stack)
+        repairing = stack.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-c", SUSPENDS_ITSELF, NAME, str(words)],
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+        poll(lambda: letter(repairing.pid) == "T", "it is suspended")
+        poll(lambda: all(letter(peer.pid) == "S" for peer in peers), "the helper continues them")
+        repairing.send_signal(signal.SIGCONT)
+        assert repairing.stdout is not None
+        said = repairing.stdout.read()
+        assert said.startswith("Report" if words == 5 else "Refusal"), said
+        if words < 5:
+            assert f"end what it began: shmtui repair {NAME}" in said
+            done = run_shmtui("repair", NAME, "--yes")
+            assert done.returncode == 0, done.stdout + done.stderr
+        exchange(peers, (PRODUCER, CONSUMER))
+        poll(lambda: checked() == (0, set()), "check finds it healthy")

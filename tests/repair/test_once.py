@@ -394,7 +394,7 @@ roles = tuple((int(pid), Role(role)) for pid, _equals, role in sides)
 repairer = executor.Repairer(sys.argv[1], LayoutOptions(slots=5), consent=Consent(True, roles=roles, lock=True))
 stopper = executor.ProcessStopper
 def swapped(file, change):
-    if not executor.stopper_now.all_stopped:
+    if not executor.stopper_now.all_held():
         unsafe.append(change)
     return swap(file, change)
 class Noted(stopper):

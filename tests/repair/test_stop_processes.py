@@ -170,6 +170,24 @@ def test_no_process_is_stopped_once_the_helper_is_gone(mark: str) -> None:
         poll(lambda: not stopped(pid), "it goes on")
 
 
+def test_a_lease_that_has_run_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody counts as held any more, though all are stopped: they may have run in between."""
+    with sleeper() as pid, ResumeGuard() as guard:
+        with ProcessStopper(guard) as stopper:
+            stopper.stop(pid, born(pid))
+            assert stopper.wait_until_stopped()
+            assert stopper.all_held()
+            monkeypatch.setattr("shmtui.repair.resume_guard.LEASE_SECONDS", 0.0)
+            stopper.all_held()
+            monkeypatch.undo()
+            assert stopped(pid)
+            assert not stopper.all_held()
+        with ProcessStopper(guard) as stopper:
+            stopper.stop(pid, born(pid))
+            assert stopper.wait_until_stopped()
+            assert stopper.all_held()
+
+
 def test_killed_in_the_middle() -> None:
     """The helper continues the process that the dead one had stopped."""
     with sleeper() as pid:
