@@ -395,6 +395,12 @@ class Snapshot(_WorkedOut, msgspec.Struct, frozen=True, dict=True):
     uptime: float | None = None
     """Seconds since the buffer was created, where its control block says so."""
 
+    @property
+    def counted(self) -> Totals | None:
+        """Items moved since the buffer was made; None where somebody moves, or moved, what nobody counts."""
+        counts = self.throughput.method is Method.COUNTERS and not self.guests
+        return self.totals if counts else None
+
     @cached_property
     def participants(self) -> tuple[Process, ...]:
         """The live processes that take part."""

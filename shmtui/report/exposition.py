@@ -13,7 +13,6 @@ import msgspec
 from shmtui import __version__
 from shmtui.monitor.segment_watch import WatchedSegment
 from shmtui.sanitize import inert, shell_word
-from shmtui.shm.item_counts import Method
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment_info import SemaphoreState
 from shmtui.shm.sync_object import SyncObject
@@ -151,10 +150,9 @@ def _findings(s: Snapshot) -> Series:
 
 
 def _counted(s: Snapshot, which: str) -> int | None:
-    """Items moved since the buffer was made; None where somebody moves, or moved, what nobody counts."""
-    if s.totals is None or s.throughput.method is not Method.COUNTERS or s.guests:
+    if s.counted is None:
         return None
-    return s.totals.produced if which == "produced" else s.totals.consumed
+    return s.counted.produced if which == "produced" else s.counted.consumed
 
 
 def _semaphores(number: Callable[[SyncObject | SemaphoreState], int | None]) -> SeriesOf:

@@ -52,8 +52,8 @@ COLUMNS: Final[dict[str, Callable[[Snapshot], Cell]]] = {
     "produced_per_s": lambda s: s.throughput.produced_per_s,
     "consumed_per_s": lambda s: s.throughput.consumed_per_s,
     "method": lambda s: s.throughput.method,
-    "produced": lambda s: None if s.totals is None else s.totals.produced,
-    "consumed": lambda s: None if s.totals is None else s.totals.consumed,
+    "produced": lambda s: None if s.counted is None else s.counted.produced,
+    "consumed": lambda s: None if s.counted is None else s.counted.consumed,
     **{
         f"{role}_{name}": _permits(role, name)
         for role in SemaphoreRole

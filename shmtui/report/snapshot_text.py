@@ -171,8 +171,9 @@ def table_row(cells: tuple[str, ...]) -> str:
 def totals_lines(totals: Audit) -> Iterator[str]:
     """What a headless run says at its end."""
     moved, seconds = totals.moved, totals.seconds
+    alone = f"   {_('by workers alone')}" if totals.foreign else ""
     made, used = (
-        f"{count:>14,}   {rate_text(_per(count, seconds))}"
+        f"{count:>14,}   {rate_text(_per(count, seconds))}{alone}"
         for count in (moved.produced, moved.consumed)
     )
     yield f"{_('produced'):<10}{made}"

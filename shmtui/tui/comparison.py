@@ -97,12 +97,12 @@ class _Facts:
         """Rates, counts and processes, and what is recorded."""
         yield self._fact(_("produced/s"), self._rate("produced_per_s"))
         yield self._fact(_("consumed/s"), self._rate("consumed_per_s"))
-        if any(s.totals for s in self._there()):
+        if any(s.counted for s in self._there()):
             yield self._count(
-                _("produced"), lambda s: None if s.totals is None else s.totals.produced
+                _("produced"), lambda s: None if s.counted is None else s.counted.produced
             )
             yield self._count(
-                _("consumed"), lambda s: None if s.totals is None else s.totals.consumed
+                _("consumed"), lambda s: None if s.counted is None else s.counted.consumed
             )
         yield self._fact(_("producers"), lambda s: _crew(s.producers))
         yield self._fact(_("consumers"), lambda s: _crew(s.consumers))

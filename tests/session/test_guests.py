@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from shmtui.errors import ExitCode
 from shmtui.procfs.file_watch import CLOSED_WRITING, OPENED, FileWatch
+from shmtui.report.snapshot_text import totals_lines
 from shmtui.session.headless import judged
 from shmtui.shm.control_format import Flags
 from shmtui.shm.item_counts import Audit, Totals
@@ -55,6 +56,14 @@ def test_a_balance_that_a_guest_may_have_changed_is_not_judged() -> None:
     assert judged(replace(short, guests=2), stuck=False) is ExitCode.CANNOT
     assert judged(replace(short, guests=2), stuck=True) is ExitCode.FINDINGS
     assert judged(replace(short, foreign=True), stuck=False) is ExitCode.OK
+
+
+def test_what_workers_moved_is_not_said_of_the_ring() -> None:
+    """Where others took part, a count says whose it is."""
+    alone = Audit(Totals(0, 0, 0, 0), 5, 0, 0, guests=0, seconds=6.0)
+    assert "workers" not in "".join(totals_lines(alone))
+    for side in list(totals_lines(replace(alone, foreign=True)))[:2]:
+        assert side.endswith("by workers alone")
 
 
 def test_a_guest_is_noted_in_the_control_block_and_a_repair_is_none(name: str) -> None:

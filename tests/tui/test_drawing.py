@@ -229,6 +229,17 @@ def test_a_lower_bound_is_never_a_plain_number_and_unknown_no_number() -> None:
     assert "exact" in text(Method.COUNTERS)
 
 
+def test_a_total_is_one_of_all_items_or_is_not_there() -> None:
+    """Where programs of others took part, the workers' own count is none of the ring."""
+
+    def text(**changes: bool) -> str:
+        s = snapshot(throughput=Throughput(0.0, 0.0, Method.COUNTERS), **changes)
+        return "\n".join(plain(row) for row in now_lines(s, (50.0, 50.0), 9, UNICODE))
+
+    assert "consumed in all" in text()
+    assert "consumed in all" not in text(guests=True)
+
+
 def test_waiters_are_named() -> None:
     """A count alone does not tell whom to look at."""
     waiting = process(

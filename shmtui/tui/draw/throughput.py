@@ -100,9 +100,9 @@ def _total(snapshot: Snapshot, glyphs: Glyphs) -> Line:
         count = format_count(exact.consumed, glyphs)
         text = _("{count} since {time}").format(count=count, time=since)
         return line((f"{glyphs.down} {text}", "muted"))
-    if snapshot.totals is None or snapshot.throughput.method is not Method.COUNTERS:
+    if snapshot.counted is None:
         return ()
-    count = format_count(snapshot.totals.consumed, glyphs)
+    count = format_count(snapshot.counted.consumed, glyphs)
     return line((_("{count} consumed in all").format(count=count), "muted"))
 
 
