@@ -306,7 +306,10 @@ def test_a_schedule_is_the_same_each_time(
 
 @pytest.mark.parametrize(
     ("mistake", "most", "fewest"),
-    [("no-post", 4, ["sem_wait(empty)", "sem_wait(full)"]), ("empty-5", 5, ["stores data[0] = 5"])],
+    [
+        ("no-post", 4, ["sem_wait(empty)", "sem_wait(full)"]),
+        pytest.param("empty-5", 5, ["stores data[0] = 5"], marks=pytest.mark.slow),
+    ],
 )
 def test_the_shortest_order(
     built: Callable[..., str], explored: Explore, tmp_path: Path, mistake: str, most: int, fewest: list[str],
