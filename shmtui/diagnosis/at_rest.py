@@ -53,11 +53,19 @@ def permits_gone(history: History) -> Iterator[str]:
 
 
 def stopped(crew: Sequence[Process]) -> Iterator[str]:
-    """That some of those that take part are stopped, and how they go on."""
-    found = [p for p in crew if p.letter in {"T", "t"}]
-    if found:
+    """That some of those that take part are stopped, and how they go on: no signal resumes one that a debugger stops."""
+    signalled = [p for p in crew if p.letter == "T"]
+    traced = [p for p in crew if p.letter == "t"]
+    if signalled:
         text = _("stopped: {who}; resume with kill -CONT {pids}, and check again")
-        yield text.format(who=names(found), pids=" ".join(str(p.pid) for p in found))
+        yield text.format(who=names(signalled), pids=" ".join(str(p.pid) for p in signalled))
+    if traced:
+        yield _(
+            "stopped by a debugger: {who}; let it go on there (which one: {command}), and check again"
+        ).format(
+            who=names(traced),
+            command=f"grep TracerPid {' '.join(f'/proc/{p.pid}/status' for p in traced)}",
+        )
 
 
 def _any_stopped(crew: Sequence[Process]) -> bool:

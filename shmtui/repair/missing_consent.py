@@ -77,6 +77,15 @@ def not_agreed(changes: Sequence[Change], consent: Consent) -> Refusal | None:
     )
 
 
+def uncounted(consent: Consent) -> Refusal:
+    """Why marks and waiter counts stay as they are: who sleeps on a word for all processes may do so as no sem_wait does."""
+    return Refusal(
+        _("a waiter that no semaphore counts may wait by futex(2), which nobody has to count"),
+        _("{command} counts it").format(command=consent.with_option("--permits")),
+        needs_permits=True,
+    )
+
+
 def zeros_not_agreed(consent: Consent) -> Refusal:
     """Why zeros that nothing marks, as musl's and sem_open's, stay as they are without the user's word."""
     return Refusal(

@@ -35,6 +35,7 @@ from shmtui.repair.missing_consent import (
     side_unknown,
     sides_do_not_fit,
     too_early,
+    uncounted,
     zeros_not_agreed,
 )
 from shmtui.repair.plan import Change, Plan, Refusal, slots_digest
@@ -128,19 +129,26 @@ def _plan(
     lower = words_are_known(snapshot, placed, consent)
     lock = _change(snapshot, placed, SemaphoreRole.MUTEX, 1, lower=lower)
     proved = consent.permits or _permits_are_proved(snapshot, placed)
+    private = tuple(p for p in placed if p.private)
     resident = _resident(snapshot, placed, codes, consent)
     values = resident if isinstance(resident, Refusal) else _values(snapshot, placed, resident)
     if consent.roles and not codes - DEATHS and not isinstance(values, Refusal):
         values = _fitting(snapshot, values)
+    if "extra-permits" in codes and "late-init" not in codes and not isinstance(values, Refusal):
+        values = _lowered(snapshot, values)
     permits: tuple[Change, ...] = ()
     undecided = values if isinstance(values, Refusal) else None
     if not isinstance(values, Refusal):
         found = [_change(snapshot, placed, *item, lower=lower) for item in values.items()]
         permits = tuple(change for change in found if change is not None)
         if not proved:
-            # Marks and waiter counts are set all the same: they rest on no protocol.
             undecided = not_agreed(permits, consent)
             permits = tuple(change for change in permits if not change.permits_added)
+    if not (proved or private) and any(map(_marks_alone, (lock, *permits))):
+        # Marks and waiter counts rest on no protocol, and are set all the same where somebody sleeps
+        # as sem_wait does on what is private. Else the words may be the program's own.
+        lock, permits = None if _marks_alone(lock) else lock, ()
+        undecided = undecided or uncounted(consent)
     if undecided is not None and unmarked(snapshot) and uninitialised(snapshot):
         # mutex alone would revive nobody, and hide that there were never any permits.
         return undecided if consent.permits else zeros_not_agreed(consent)
@@ -157,15 +165,8 @@ def _plan(
             return lock_not_agreed(holding, consent)
     freed = lock is not None and not lock.before.value
     by_death = freed and not consent.lock and not _rights_are_known(snapshot, placed)
-    private = tuple(p for p in placed if p.private)
     if codes == {"process-private"} and not any(p.private_for_good for p in placed):
         return refusals.nobody_stuck()
-    if not (private or lock or consent.permits) and _only_uncounted(wanted, permits):
-        return Refusal(
-            _("a waiter that no semaphore counts may wait by futex(2), which nobody has to count"),
-            _("{command} counts it").format(command=consent.with_option("--permits")),
-            needs_permits=True,
-        )
     wakes = any(
         snapshot.semaphores[role].value for p in private for role, private_ in p.asleep if private_
     )
@@ -240,6 +241,26 @@ def _fitting(
     return values
 
 
+def _lowered(
+    snapshot: Snapshot, values: dict[SemaphoreRole, int]
+) -> dict[SemaphoreRole, int] | Refusal:
+    """The values, where none is above what is there: a post too many adds one. Where it has been used, an item was
+    taken that nobody put, or put into a slot that was not free: the indices have passed each other, and no longer say
+    how many items there are.
+    """
+    for role, after in values.items():
+        before = snapshot.semaphores[role].value or 0
+        if after > before:
+            return Refusal(
+                _(
+                    "a permit is too many, and {semaphore} would rise from {before} to {after}: the permit may have been "
+                    "used, so that in and out no longer say how many items there are"
+                ).format(semaphore=snapshot.own_names[role], before=before, after=after),
+                _("end every process that maps it, and start them again"),
+            )
+    return values
+
+
 def _permits_are_proved(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) -> bool:
     """Whether no program can have a permit aside: nobody has ever passed a semaphore, or the
     buffer is ours and all that take part are our workers, which keep to the protocol. Zeros that
@@ -250,10 +271,9 @@ def _permits_are_proved(snapshot: Snapshot, placed: Sequence[ProtocolPosition]) 
     return marked or (ours and all(p.process.origin is Origin.WORKER for p in placed))
 
 
-def _only_uncounted(findings: Sequence[Finding], changes: Sequence[Change]) -> bool:
-    """Whether all that is wrong is that a semaphore seems to count too few waiters."""
-    late = all(f.code == "late-init" and f.certainty is not Certainty.CERTAIN for f in findings)
-    return late and not any(change.permits_added for change in changes)
+def _marks_alone(change: Change | None) -> bool:
+    """Whether a change leaves the value as it is."""
+    return change is not None and change.before.value == change.after.value
 
 
 def _is_proved_free(

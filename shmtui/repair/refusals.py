@@ -101,11 +101,12 @@ def _not_by_semaphores(
     codes = {finding.code for finding in findings}
     stalled = "stalled" in codes
     if "wrong-order" in codes and not (consent.lock or held_by_record(snapshot)):
-        return Refusal(why, if_dead(consent, remedy), needs_lock=True)
+        return unreadable(snapshot) or Refusal(why, if_dead(consent, remedy), needs_lock=True)
     if not suspects or not stalled or SemaphoreRole.MUTEX not in snapshot.semaphores:
         return Refusal(why, remedy)
     suspects += may_hold(snapshot, positions, consent)
-    return Refusal(
+    # The user's word would be refused for the layout.
+    return unreadable(snapshot) or Refusal(
         _("{who} may hold {mutex}, and its holder may be dead: that cannot be told apart").format(
             **snapshot.own_names, who=names(suspects)
         ),

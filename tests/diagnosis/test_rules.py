@@ -713,6 +713,17 @@ def test_whoever_is_stopped_is_to_be_resumed_before_anything_is_watched_on() -> 
     assert not any("--for" in line for line in left)
 
 
+@pytest.mark.parametrize(("letter", "way"), [("T", "kill -CONT 1"), ("t", "/proc/1/status")])
+def test_how_a_stopped_holder_goes_on_is_told(letter: str, way: str) -> None:
+    """That it is stopped is known: a signal resumes it, but for one that a debugger stops."""
+    holder = replace(peer(1, Role.PRODUCER, None), letter=letter, state=ProcessState.STOPPED)
+    one = shown(0, 0, 4, 0, holder, peer(2, Role.CONSUMER, MUTEX))
+    told = [f for f in diagnose(looks(one, 6)).findings if f.code == "stalled"]
+    assert told
+    assert way in told[0].remedy
+    assert ("kill -CONT" in told[0].remedy) == (letter == "T")
+
+
 def test_who_began_to_wait_before_sem_init() -> None:
     """Asleep privately on what is marked as shared now; or not counted as a waiter any more."""
     early = replace(peer(1, Role.CONSUMER, FULL), wakeable=False, letter="S", threads=1)

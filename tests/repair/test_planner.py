@@ -416,3 +416,69 @@ def test_a_death_that_another_watch_has_seen_frees_the_lock() -> None:
     assert any("none that waits for mutex has it already" in line for line in plan.rests_on)
     assert plan.certainty is Certainty.LIKELY
     assert plan.watched_first, "a program that is not there now may yet post it"
+
+
+@pytest.mark.parametrize("codes", [("late-init",), ("late-init", "process-private")])
+def test_who_sleeps_uncounted_is_counted_on_the_users_word_alone(codes: Sequence[str]) -> None:
+    """Asleep for all processes on a word that counts nobody: sem_wait does so where sem_init came later, and any
+    program on a word of its own, of which no byte is written then. A death beside it frees the lock alone.
+    """
+    marks = {"late-init": True, "process-private": False}
+    one = replace(seen((0, 1), (4, 0), (0, 0), shared=True), waits_hidden=())
+    own = SemaphoreState(0, 0, marks[codes[-1]])
+    one = replace(one, semaphores=one.semaphores | {ON_FULL: own})
+    asleep = [
+        replace(hidden(pid, side), place=Place(at.value), asleep=((at, False),), readable=True)
+        for pid, side, at in ((1, P, ON_MUTEX), (2, C, ON_FULL))
+    ]
+    found = [replace(finding(code), certainty=Certainty.LIKELY) for code in codes]
+    free = replace(one, semaphores=one.semaphores | {ON_MUTEX: SemaphoreState(1, 0, True)})
+    free = replace(free, semaphores=free.semaphores | {ON_EMPTY: SemaphoreState(5, 0, True)})
+    refused = make_plan(free, found, asleep[1:])
+    assert isinstance(refused, Refusal)
+    assert refused.needs_permits
+    assert "shmtui repair /ring --permits" in refused.remedy
+    plan = make_plan(free, found, asleep[1:], Consent(permits=True))
+    assert isinstance(plan, Plan)
+    assert [change.after.waiters for change in plan.permits] == [1]
+    plan = make_plan(one, [finding("dead-holder"), *found], asleep)
+    assert isinstance(plan, Plan)
+    assert [change.text for change in plan.lock] == ["mutex: value 0 → 1"]
+    assert plan.permits == ()
+    assert "shmtui repair /ring --permits" in plan.permits_left
+
+
+@pytest.mark.parametrize(
+    ("empty", "full", "in_", "lowered"),
+    [
+        (2, 4, 3, "full: value 4 → 3"),
+        (3, 3, 3, "empty: value 3 → 2"),
+        # The item that nobody put was taken: out has passed in, and four slots seem to hold items.
+        (6, 0, 4, ""),
+    ],
+)
+def test_a_permit_too_many_is_taken_back_where_it_was_not_used(
+    empty: int, full: int, in_: int, lowered: str
+) -> None:
+    """Else the indices have passed each other: by them, items would be taken that were taken before."""
+    ring = replace(seen((1, 0), (empty, 0), (full, 0), shared=True, in_=in_), waits_hidden=())
+    made = make_plan(ring, [finding("extra-permits")], [], Consent(permits=True))
+    if lowered:
+        assert isinstance(made, Plan)
+        assert [change.text for change in made.permits] == [lowered]
+    else:
+        assert isinstance(made, Refusal)
+        assert "no longer say how many items" in made.why
+
+
+@pytest.mark.parametrize("code", ["stalled", "wrong-order"])
+def test_no_word_is_asked_for_that_would_be_refused(code: str) -> None:
+    """Where the layout is open, that is to be said first."""
+    ring = replace(seen((0, 0), (4, 0), (0, 0), shared=True, in_=1), waits_hidden=())
+    open_one = replace(ring, layout=replace(ring.layout, disputed=True, assumptions=("guessed",)))
+    holder = replace(hidden(1, U), place=Place.ELSEWHERE, readable=True)
+    for snapshot, asked in ((ring, True), (open_one, False)):
+        refused = make_plan(snapshot, [finding(code)], [holder])
+        assert isinstance(refused, Refusal)
+        assert ("--lock" in refused.remedy) == asked
+        assert (refused.why == "guessed") != asked

@@ -35,7 +35,7 @@ UNUSUAL: Final = (
     "batch_all_private", "zeroes", "turnstile", "token_ring", "barber_cron", "rate_gate",
     "readers_writer_unmapped", "work_inside", "timed_init", "timed_init_soon", "clone_vm", "raw_wait",
     "alarm_init", "handler_event", "restart_private", "own_credits", "takes_over", "waits_for_several",
-    "cron_gate", "baton",
+    "cron_gate", "baton", "own_event",
 )  # fmt: skip
 HABITS: Final = (
     "backs_off", "timed_loops", "clock_loops", "event_full", "by_eventfd", "by_timerfd", "killed_outside",
@@ -97,7 +97,7 @@ BRIEFLY: Final = frozenset(
     "unusual-gcc-rate_gate", "unusual-gcc-readers_writer_unmapped", "unusual-gcc-work_inside",
     "unusual-gcc-timed_init", "unusual-gcc-clone_vm", "unusual-gcc-raw_wait",
     "unusual-gcc-alarm_init", "unusual-gcc-handler_event", "unusual-gcc-restart_private",
-    "unusual-gcc-own_credits", "unusual-gcc-takes_over", "unusual-gcc-waits_for_several",
+    "unusual-gcc-own_credits", "unusual-gcc-own_event", "unusual-gcc-takes_over", "unusual-gcc-waits_for_several",
     "unusual-gcc-cron_gate", "unusual-gcc-baton",
     "unusual-gcc-stats_small", "files-gcc-flock_file", "files-gcc-rotating", "files-gcc-resizing",
     "strange-gcc-becomes", "strange-gcc-private_timed", "strange-gcc-leader_unmapped", "strange-musl-gcc-zeroes",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from shmtui.diagnosis.at_rest import stopped
 from shmtui.diagnosis.history import SETTLED_NS, History, deficit_of, living, position, vanished
 from shmtui.diagnosis.holders import (
     HOLDS_MUTEX,
@@ -156,13 +157,14 @@ def _kept(held: HeldMutex, holders: list[Process], recorded: list[Process]) -> F
             ),
         )
     sure = len(recorded) == 1 and recorded[0].step in TRANSFER
+    where = _("see where it is, and what it waits for: gdb -p {pid}")
     return Finding(
         "stalled",
         Status.WARNING,
         claim,
         facts,
         Certainty.CERTAIN if sure else Certainty.LIKELY,
-        _("if it is stopped, resume it (kill -CONT PID); else see where it is: gdb -p PID"),
+        next(stopped(recorded or holders), where.format(pid=(recorded or holders)[0].pid)),
     )
 
 

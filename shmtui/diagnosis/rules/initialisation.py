@@ -240,7 +240,7 @@ def late_init(history: History) -> Iterator[Finding]:
         _(
             "in the program, call sem_init once, before any other process maps the segment (one "
             "creates with O_EXCL, the others wait for it); now: {repair}"
-        ).format(repair=repair_remedy(history)),
+        ).format(repair=repair_remedy(history, "--yes" if private else "--yes --permits")),
     )
 
 
