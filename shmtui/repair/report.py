@@ -64,8 +64,7 @@ class Report(msgspec.Struct, frozen=True):
             ).format(count=self.outcome.interruptions)
         asleep = [
             _(
-                "{name} still sleeps where no other process can wake it: run shmtui repair again "
-                "once there is something for it"
+                "{name} still sleeps where no other process can wake it: once there is something for it, repair once more"
             ).format(name=name)
             for name in self.outcome.still_private
         ]

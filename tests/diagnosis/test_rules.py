@@ -1002,6 +1002,16 @@ def test_too_many_permits(empty: int, full: int, extra: int) -> None:
     assert any("initialised with more than the slots" in line for line in finding.evidence)
 
 
+@pytest.mark.parametrize(("empty", "full", "in_", "used"), [(2, 4, 3, False), (6, 0, 4, True)])
+def test_a_permit_too_many_that_was_used(empty: int, full: int, in_: int, used: bool) -> None:
+    """No repair is named then: one index has passed the other."""
+    one = replace(shown(0, 1, empty, full), in_=in_, out=0)
+    finding = found(one, "extra-permits")
+    assert finding is not None
+    assert ("shmtui repair" in finding.remedy) is not used
+    assert ("start them again" in finding.remedy) is used
+
+
 def test_a_process_with_another_view() -> None:
     """A 32-bit program, or one that writes to a copy of its own: named, instead of what the bytes
     imitate.
