@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shmtui.control.global_variables import OWN
 from shmtui.control.operation import Place
 from shmtui.procfs.maps import MapsLine, map_lines, mapping_flags, split_line
 
@@ -28,10 +29,17 @@ class AddressSpace:
         self._apart: list[tuple[str, int, int]] = [] if parent is None else [*parent._apart]
         """Files of /dev/shm that it maps with MAP_PRIVATE, where that begins, and bytes."""
 
-    def share_globals(self, begin: int, end: int, place: Place) -> None:
-        """Count a process's own global variables as shared: its threads share them."""
+    def share(self, begin: int, end: int, place: Place) -> None:
+        """Count a part of a process's own memory as shared: its threads share it."""
         kept = [each for each in self.shared if each[0] != begin]
         self.shared = [*kept, (begin, end, place)]
+
+    def freed(self, address: int) -> None:
+        """A block of allocated memory is none any more: what is allocated there later is its thread's own."""
+        own = (
+            begin == address and place.segment.startswith(OWN) for begin, _end, place in self.shared
+        )
+        self.shared = [each for each, gone in zip(self.shared, own, strict=True) if not gone]
 
     @property
     def is_alone(self) -> bool:

@@ -13,6 +13,7 @@ from shmtui.control.entry_points import (
     BUFFER_CALLS,
     CLOCK_CALLS,
     ENDING_CALL,
+    FREEING_CALLS,
     JOINING_CALLS,
     LOADING_CALLS,
     OTHER_MEANS,
@@ -51,6 +52,10 @@ def at_call(task: "Task", function: str) -> int | None:
         return 0
     if function in OTHER_MEANS:
         task.program.note_other_means(function, site)
+        task.over()
+        return 0
+    if function in FREEING_CALLS:
+        task.space.freed(task.registers.rdi)
         task.over()
         return 0
     # The loader locks as a thread begins, and lets go before anybody else runs.

@@ -51,6 +51,9 @@ STATUS_CALLS: Final = frozenset(
     "stat fstat lstat stat64 fstat64 lstat64 fstatat fstatat64 __xstat __fxstat __lxstat".split()
 )
 """Calls that tell a file's number and times, which are others in each execution."""
+ALLOCATING_CALLS: Final = frozenset("malloc calloc realloc _Znwm _Znam".split())
+"""Those of C, and C++'s new."""
+FREEING_CALLS: Final = frozenset({"free", "realloc"})
 ERRNO_CALL: Final = "__errno_location"
 """Where the first thread's errno lies, in glibc and musl."""
 _SYMBOL: Final = struct.Struct("<IBBHQQ")
@@ -58,8 +61,8 @@ _SYMBOL: Final = struct.Struct("<IBBHQQ")
 _FUNCTION: Final = 2
 WANTED: Final = (
     SEMAPHORE_CALLS | LOCK_CALLS | SLEEPING_CALLS | CONTACT_CALLS | JOINING_CALLS | BUFFER_CALLS
-    | STARTING_CALLS | SYSTEM_V_CALLS | PROCESS_CALLS | STATUS_CALLS | {"mmap", "shmat", "malloc", ERRNO_CALL, BARRIER_CALL, ENDING_CALL}
-    | OTHER_MEANS
+    | STARTING_CALLS | SYSTEM_V_CALLS | PROCESS_CALLS | STATUS_CALLS | {"mmap", "shmat", ERRNO_CALL, BARRIER_CALL, ENDING_CALL}
+    | OTHER_MEANS | ALLOCATING_CALLS | FREEING_CALLS
 )  # fmt: skip
 
 

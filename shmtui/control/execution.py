@@ -148,12 +148,18 @@ class Execution:
         return self.result
 
     def run_until(
-        self, usual: Run, order: Sequence[str], look: "Callable[[Execution], None]"
+        self,
+        usual: Run,
+        order: Sequence[str],
+        look: "Callable[[Execution], None]",
+        share: float = 1.0,
     ) -> None:
-        """An execution in the order of ``usual``, given up before its first task ends: ``look`` is called there."""
+        """An execution in the order of ``usual``, given up before its first task ends, or after a share of the steps up
+        to there: ``look`` is called then.
+        """
         last = {step.task: number for number, step in enumerate(usual.steps)}
         ends = (last[task] for task in usual.ends if task in last)
-        until = min(ends, default=len(usual.steps))
+        until = int(share * min(ends, default=len(usual.steps)))
         try:
             self.begin(order)
             while len(self.result.steps) < until and self.advance():

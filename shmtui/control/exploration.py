@@ -13,7 +13,7 @@ from shmtui.control.entry_points import uses_system_v
 from shmtui.control.execution import Execution
 from shmtui.control.items import Ring
 from shmtui.control.judge import HANG, Finding, failed_call, judge
-from shmtui.control.operation import SILENT, Place
+from shmtui.control.operation import SILENT, Kind, Place
 from shmtui.control.places import Names
 from shmtui.control.program import EndedEarlyError, HeldProgram
 from shmtui.control.ring_layout import RingFinder, initial_contents, settle
@@ -125,10 +125,8 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     usual = execution.run()
     execution.all_orders = bool(_other_means(workshop))
     _require_under_way(usual, workshop)
-    execution.run_until(usual, (), finder.look)
-    execution.callers = frozenset(
-        usual.programs[step.task] for step in usual.steps if step.operation.kind not in SILENT
-    )
+    execution.callers = callers_of(usual)
+    finder.look_until_found(execution, usual)
     finder.look_by_use(execution, usual)
     found = settle(workshop, finder, usual)
     if found is not None and initialise:
@@ -166,6 +164,15 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
         finding, again, result.schedule = confirm(workshop, *outcome.shortest)
         result.shown = finding, again
     return result
+
+
+def callers_of(usual: Run) -> frozenset[str]:
+    """The programs that meet others by calls, or stand in one of the kernel's, as who waits for input: with the first
+    they have been set up.
+    """
+    calls = {step.task for step in usual.steps if step.operation.kind not in SILENT}
+    calls |= {task for task, operation in usual.blocked if operation.kind is Kind.KERNEL}
+    return frozenset(usual.programs[task] for task in calls)
 
 
 def _other_means(workshop: Workshop) -> frozenset[str]:

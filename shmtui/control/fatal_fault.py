@@ -21,6 +21,8 @@ class Why(StrEnum):
 
     NO_POINTER = "no-pointer"
     """It is null, or that of MAP_FAILED, or near them."""
+    NO_ADDRESS = "no-address"
+    """No memory can have it."""
     READ_ONLY = "read-only"
     """The memory is shared, and mapped without PROT_WRITE."""
     BEHIND_END = "behind-end"
@@ -38,7 +40,10 @@ class FatalFault(msgspec.Struct, frozen=True):
 
 def fatal_fault(task: "Task", number: int) -> FatalFault | None:
     """Of a task that has stopped by a signal of a fault; None where its mapping tells nothing."""
-    address = ptrace.fault_address(task.pid) % 2**64
+    address = ptrace.fault_address(task.pid)
+    if address is None:
+        return FatalFault(Why.NO_ADDRESS) if number == signal.SIGSEGV else None
+    address %= 2**64
     if number == signal.SIGSEGV and not _PAGE <= address < _LAST:
         return FatalFault(Why.NO_POINTER)
     line = task.space.shared_line(address)

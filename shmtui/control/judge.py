@@ -110,6 +110,9 @@ def why_it_ended(run: "Run", task: str, names: "Names") -> str:
     fault = run.fatal_faults.get(task) if -run.ends[task] in _FAULTS else None
     texts = {
         Why.NO_POINTER: _("the pointer is null, or what a call returned that failed"),
+        Why.NO_ADDRESS: _(
+            "no memory can have such an address: the pointer, or an index, holds something else"
+        ),
         Why.READ_ONLY: _("{name} is mapped for reading alone, without PROT_WRITE"),
         Why.BEHIND_END: _(
             "{name} lies behind the end of the segment, which has {size} bytes: ftruncate gives it its size"

@@ -95,13 +95,7 @@ class Names:
             return _("semaphore {number} of set {key}").format(number=place.offset, key=key)
         ring = self._ring
         if place.segment.startswith(OWN):
-            held = self._programs[place.segment.removeprefix(OWN).partition(".")[0]]
-            slot = (
-                None if ring is None or place.segment != ring.segment else ring.slot(place.offset)
-            )
-            if ring is not None and slot is not None and held.globals:
-                return f"{held.globals.name(ring.data)}[{slot}]"
-            return (held.globals.name(place.offset) if held.globals else "") or _("its memory")
+            return self._own_place(place)
         if ring is not None and place.segment == ring.segment:
             for name in ("in", "out", "count", "mutex", "empty", "full"):
                 if place.offset == getattr(ring, "in_" if name == "in" else name):
@@ -113,6 +107,20 @@ class Names:
             if slot is not None:
                 return f"data[{slot}]"
         return _("byte {offset} of {segment}").format(offset=place.offset, segment=place.segment)
+
+    def _own_place(self, place: Place) -> str:
+        """The name of a byte that the threads of a process have in common."""
+        ring = self._ring
+        held = self._programs[place.segment.removeprefix(OWN).partition(".")[0]].globals
+        if held is not None and ring is not None and place.segment == ring.segment:
+            data = next((name for at, _size, name in ring.members if at == ring.data), "")
+            slot = ring.slot(place.offset)
+            if slot is not None:
+                return f"{data or held.name(ring.data)}[{slot}]"
+            for begin, size, name in ring.members:
+                if begin <= place.offset < begin + size:
+                    return name if place.offset == begin else f"{name} + {place.offset - begin}"
+        return (held.name(place.offset) if held else "") or _("its memory")
 
     def line(self, program: str, operation: Operation) -> str:
         """``produtor.c:18``; empty where no debug information says it."""

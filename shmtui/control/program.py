@@ -16,8 +16,10 @@ from typing import Final
 
 from shmtui.control import ptrace
 from shmtui.control.entry_points import (
+    ALLOCATING_CALLS,
     CONTACT_CALLS,
     ERRNO_CALL,
+    FREEING_CALLS,
     LIBRARYS_MEANS,
     OTHER_MEANS,
     PROCESS_CALLS,
@@ -26,7 +28,7 @@ from shmtui.control.entry_points import (
     SYSTEM_V_CALLS,
     asks_time,
 )
-from shmtui.control.global_variables import GlobalVariables, global_variables
+from shmtui.control.global_variables import NOTHING, GlobalVariables, global_variables
 from shmtui.control.loaded_code import loaded_code
 from shmtui.control.process_ids import number_of
 from shmtui.control.ptrace import Registers, Stops
@@ -46,6 +48,9 @@ _MOST_STOPS: Final = 100_000
 """Before it meets others: private mappings, and sleeps, which are left out."""
 _MOST_SLEPT: Final = 50
 """Sleeps before that: one who sleeps more often waits for something that another makes."""
+_MOST_BLOCKS, _MOST_BLOCK = 64, 1 << 18
+"""Of allocated memory that threads may have in common, and the bytes of one; and so many calls that allocate."""
+_MOST_ALLOCATIONS: Final = 2000
 _CLONE: Final = 56
 _CLONE_PARENT: Final = 0x8000
 _CLONE_CHILD_SETTID: Final = 0x01000000
@@ -90,6 +95,10 @@ class HeldProgram:
         self._loader: tuple[tuple[int, int], ...] = ()
         self.globals: GlobalVariables | None = None
         """Of a dynamic program: those of a static one are the library's, too."""
+        self._blocks: dict[int, int] = {}
+        """Bytes that it has allocated, and not freed, before it meets others; by address."""
+        self._allocating: dict[int, tuple[int, int]] = {}
+        """Where such a call returns to: the byte there, and how much is allocated."""
         self.terminal, inner = pty.openpty()
         tty.setraw(inner)
         os.set_blocking(self.terminal, False)
@@ -158,6 +167,7 @@ class HeldProgram:
         for address, function in code.functions:
             if function in {"malloc", ERRNO_CALL}:
                 own[function] = address
+            if function == ERRNO_CALL:
                 continue
             if function in PROCESS_CALLS and self.is_own(address):
                 continue  # Static: the library's own calls of it would be told, too.
@@ -175,9 +185,19 @@ class HeldProgram:
             self._call(own["malloc"], 1)
         self.errno_address = self._call(own[ERRNO_CALL], 0) if ERRNO_CALL in own else 0
         self._thread_id = self._find_thread_id()
+        passed = CONTACT_CALLS - STARTING_CALLS - SYSTEM_V_CALLS | ALLOCATING_CALLS | FREEING_CALLS
+        if self._blocks:
+            self.globals = (self.globals or NOTHING).with_blocks(self._blocks, self._word)
+            passed -= FREEING_CALLS
         for address, function in self.breakpoints.items():
-            if function not in CONTACT_CALLS or function in STARTING_CALLS | SYSTEM_V_CALLS:
+            if function not in passed:
                 os.pwrite(self.memory, BREAKPOINT, address)
+
+    def _addresses_of(self, functions: frozenset[str]) -> set[int]:
+        return {address for address, name in self.breakpoints.items() if name in functions}
+
+    def _word(self, address: int) -> int:
+        return int.from_bytes(os.pread(self.memory, 8, address), "little")
 
     def _find_thread_id(self) -> int:
         """Where its first thread's number lies; 0 where that is not known."""
@@ -201,16 +221,20 @@ class HeldProgram:
         ptrace.store_registers(self.pid, self.registers)
 
     def _run_to_contact(self) -> None:
-        wanted = CONTACT_CALLS | SLEEPING_CALLS | OTHER_MEANS | {"mmap", "getpid"}
-        passed = (OTHER_MEANS - CONTACT_CALLS) | {"mmap", "getpid"}
+        allocating = ALLOCATING_CALLS | FREEING_CALLS
+        passed = (OTHER_MEANS - CONTACT_CALLS) | {"mmap", "getpid"} | allocating
+        wanted = CONTACT_CALLS | SLEEPING_CALLS | passed
         early = [address for address, name in self.breakpoints.items() if name in wanted]
         for address in early:
             os.pwrite(self.memory, BREAKPOINT, address)
-        slept = 0
+        slept = allocations = 0
         for _stop in range(_MOST_STOPS):
             self._next_stop()
             ptrace.load_registers(self.pid, self.registers)
             address = self.registers.rip - 1
+            if address in self._allocating:
+                self._note_block(address)
+                continue
             if address not in self.instructions:
                 continue
             function = self.breakpoints[address]
@@ -228,14 +252,47 @@ class HeldProgram:
             if function not in passed or (function == "mmap" and shared):
                 break
             self.note_other_means(function, site)
+            if function in allocating:
+                self._allocates(function, site)
+                allocations += 1
             os.pwrite(self.memory, self.instructions[address], address)
             ptrace.single_step(self.pid)
             Stops.next(self.pid)
             os.pwrite(self.memory, BREAKPOINT, address)
+            if allocations == _MOST_ALLOCATIONS:
+                allocations += 1
+                self._blocks.clear()
+                for each in self._addresses_of(allocating):
+                    os.pwrite(self.memory, self.instructions[each], each)
         else:
             raise ShmtuiError(_resting().format(command=self.command[0]))
         for address in early:
             os.pwrite(self.memory, self.instructions[address], address)
+
+    def _allocates(self, function: str, site: int) -> None:
+        """It stands before a call that allocates memory, or frees it."""
+        registers = self.registers
+        if function in FREEING_CALLS:
+            self._blocks.pop(registers.rdi, None)
+        # A static program's library allocates by the same calls; and musl puts blocks among its own variables, in which
+        # the kernel must be able to write.
+        followed = len(self.bases) > 1 and not self.is_musl
+        if site in self._allocating:
+            return  # realloc(3) that goes on as malloc: one call.
+        if followed and function in ALLOCATING_CALLS and self.is_own(site):
+            size = {"calloc": registers.rdi * registers.rsi, "realloc": registers.rsi}
+            byte = os.pread(self.memory, 1, site)[0]
+            self._allocating[site] = byte, size.get(function, registers.rdi)
+            os.pwrite(self.memory, BREAKPOINT, site)
+
+    def _note_block(self, site: int) -> None:
+        """It has allocated memory, and stands where the call returns to."""
+        byte, size = self._allocating.pop(site)
+        os.pwrite(self.memory, bytes([byte]), site)
+        self.registers.rip = site
+        ptrace.store_registers(self.pid, self.registers)
+        if 0 < size <= _MOST_BLOCK and len(self._blocks) < _MOST_BLOCKS and self.registers.rax:
+            self._blocks[self.registers.rax] = size
 
     def is_own(self, address: int) -> bool:
         """Whether its own code lies there, and not a library's."""

@@ -15,6 +15,7 @@ from shmtui.i18n import _
 
 _TRACEME, _CONT, _STEP, _GETREGS, _SETREGS, _GETFPREGS = 0, 7, 9, 12, 13, 14
 _SETOPTIONS, _GETEVENTMSG, _GETSIGINFO = 0x4200, 0x4201, 0x4202
+_SI_KERNEL = 0x80
 _DETACH, _SEIZE, _INTERRUPT, _LISTEN = 17, 0x4206, 0x4207, 0x4208
 _OPTIONS: Final = 0x100000 | 1 | 2 | 4 | 8 | 16
 """EXITKILL, and stops by system call, fork, vfork, clone and exec that tell themselves apart."""
@@ -141,11 +142,14 @@ def event_message(pid: int) -> int:
     return message.value
 
 
-def fault_address(pid: int) -> int:
-    """Of a stop by SIGSEGV or SIGBUS: ``si_addr``."""
+def fault_address(pid: int) -> int | None:
+    """Of a stop by SIGSEGV or SIGBUS: ``si_addr``. None: the kernel does not tell it, as of an address that x86-64 cannot
+    have.
+    """
     info = ctypes.create_string_buffer(128)
     _ptrace(_GETSIGINFO, pid, 0, ctypes.addressof(info))
-    return int.from_bytes(info.raw[16:24], "little")
+    told = int.from_bytes(info.raw[8:12], "little") != _SI_KERNEL
+    return int.from_bytes(info.raw[16:24], "little") if told else None
 
 
 class Stops:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _SIDES: Final = (Role.PRODUCER, Role.CONSUMER)
 _ITEMS: Final = 6
 """Of each producer, that show what its members are for."""
+_SHARES: Final = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
+"""Of the usual execution, after which its programs are looked at."""
 _PAGE: Final = 4096
 _READ_SECONDS: Final = 3.0
 """For the debug information of the programs."""
@@ -66,8 +68,40 @@ class RingFinder:
         """In shared memory."""
         self.among_variables: tuple[Ring, str] | None = None
         """Where there is none: that of threads in the variables of their program, and where it is, in words."""
+        self._refused: ShmtuiError | None = None
+        self._has_segments = False
+        """Whether the programs map any that may hold a ring."""
         self._types: dict[str, list[TypeSource]] = {}
         """Of each segment whose ring was not found, the structs that it may be."""
+
+    def look_until_found(self, execution: "Execution", usual: Run) -> None:
+        """Look late in the usual execution, where the programs have used what they share. Where that finds nothing, look
+        at loads and stores: programs that make no calls have ended else; and early, where no index is spoilt yet.
+
+        ShmtuiError: as of `look`.
+        """
+        found = self._looked(execution, usual, 1.0)
+        if found is None and self._has_segments:
+            before, execution.fine = execution.fine, True
+            try:
+                run = execution.run()
+                for share in _SHARES:
+                    found = self._looked(execution, run, share) or found
+                    if found is not None and found.ring.indices:
+                        break  # Else the values there do not tell which is which.
+            finally:
+                execution.fine = before
+        self.found = found
+        if found is None and self._refused is not None:
+            raise self._refused
+
+    def _looked(self, execution: "Execution", run: Run, share: float) -> FoundRing | None:
+        self.found = self._refused = None
+        try:
+            execution.run_until(run, (), self.look, share)
+        except ShmtuiError as error:
+            self._refused = error
+        return self.found
 
     def look_by_use(self, execution: "Execution", usual: Run) -> None:
         """Find it by what the programs do at their loads and stores; ``usual``: an execution of them."""
@@ -96,9 +130,8 @@ class RingFinder:
             ring = ring_of_variables(run, program)
             if ring is not None and program.globals is not None:
                 text = _("{slots} × {size}-byte items in {variable} (by what the threads do)")
-                words = text.format(
-                    slots=ring.slots, size=ring.item_size, variable=program.globals.name(ring.data)
-                )
+                name = next(n for at, _size, n in ring.members if at == ring.data)
+                words = text.format(slots=ring.slots, size=ring.item_size, variable=name)
                 self.among_variables = ring, words
 
     def look(self, world: "Execution") -> None:
@@ -110,6 +143,7 @@ class RingFinder:
         sizes = world.files.sizes | world.memory.segments()
         rings = [s for s in sizes if "sem." not in s and not s.startswith(OWN)]
         wanted = [self._name.lstrip("/")] if self._name else rings
+        self._has_segments = bool(rings)
         for segment in wanted:
             if segment not in sizes or self.found is not None:
                 continue
@@ -242,13 +276,13 @@ def settle(workshop: "Workshop", finder: RingFinder, usual: Run) -> FoundRing | 
 
 
 def with_indices(found: FoundRing, run: Run) -> FoundRing:
-    """The ring with the index as ``in`` that producers alone store, whatever the two are called; ``run``: an
-    execution at loads and stores.
+    """The ring with the index as ``in`` that producers alone store, or first, whatever the two are called: an item past
+    the last slot lies over an index. ``run``: an execution at loads and stores.
     """
     layout, ring = found.layout, found.ring
     if not layout.has_indices or layout.index_segment or layout.last:
         return found
-    storing: dict[int | None, set[Role]] = {layout.in_: set(), layout.out: set()}
+    storing: dict[int | None, dict[Role, None]] = {layout.in_: {}, layout.out: {}}
     for step in run.steps:
         place = step.operation.place
         moves = step.operation.kind in {Kind.STORE, Kind.UPDATE} and step.value != step.after
@@ -258,9 +292,11 @@ def with_indices(found: FoundRing, run: Run) -> FoundRing:
             and place.segment == ring.segment
             and place.offset in storing
         ):
-            storing[place.offset].add(run.roles[step.task])
+            storing[place.offset].setdefault(run.roles[step.task])
+    first = {at: next(iter(roles), None) for at, roles in storing.items()}
     for in_, out in ((layout.in_, layout.out), (layout.out, layout.in_)):
-        if storing[in_] == {Role.PRODUCER} and Role.PRODUCER not in storing[out]:
+        alone = set(storing[in_]) == {Role.PRODUCER} and Role.PRODUCER not in storing[out]
+        if alone or (first[in_], first[out]) == (Role.PRODUCER, Role.CONSUMER):
             known = replace(layout, in_=in_, out=out)
             words = found.words.replace(layout_words(layout), layout_words(known))
             return replace(found, ring=replace(ring, in_=in_, out=out), layout=known, words=words)

@@ -251,7 +251,8 @@ class Task:
         if number == signal.SIGTRAP:
             return self._at_breakpoint()
         if number == signal.SIGSEGV and self.space.guarded:
-            found = self._guarded(ptrace.fault_address(self.pid))
+            address = ptrace.fault_address(self.pid)
+            found = None if address is None else self._guarded(address)
             if found is not None and self._is_unnamed(found):
                 return self._access()
             if found is not None:
@@ -398,28 +399,32 @@ class Task:
     def has_guarded_globals(self) -> bool:
         """Whether the process that it was copied from has its global variables guarded."""
         own = self.program.globals
-        return own is not None and own.begin in self.space.guarded
+        return own is not None and not own.pages.keys() - self.space.guarded.keys()
 
     def share_globals(self) -> None:
         """Have the global variables of its process be memory that tasks have in common."""
         own, name = self.program.globals, self.space.tasks[0].name
         if own is not None:
-            self.space.share_globals(own.begin, own.end, Place(f"{OWN}{name}", 0))
+            for begin, end, offset in own.parts:
+                self.space.share(begin, end, Place(f"{OWN}{name}", offset))
 
     def _guard_globals(self) -> None:
         """Let no access through to the global variables, as the first other thread starts."""
         own = self.program.globals
         if own is not None and not self.has_guarded_globals:
             ptrace.load_registers(self.pid, self.registers)
-            self.space.guarded[own.begin] = (own.end - own.begin, _READ_WRITE)
+            for begin, size in own.pages.items():
+                self.space.guarded[begin] = (size, _READ_WRITE)
             self.protect(free=False)
 
     def _is_unnamed(self, operation: Operation) -> bool:
-        """Whether an access is to what lies between the global variables: the linker's tables."""
+        """Whether an access is to what lies between the global variables, as the linker's tables, or between blocks of
+        allocated memory.
+        """
         place, own = operation.place, self.program.globals
-        if place is None or own is None or not place.segment.startswith(OWN):
-            return False
-        return own.at(operation.address) is None
+        if place is None or own is None:
+            return place is None
+        return place.segment.startswith(OWN) and own.at(operation.address) is None
 
     def protect(self, *, free: bool) -> None:
         """mprotect(2) of all guarded ranges: as the program mapped them, or so that each access faults."""

@@ -34,15 +34,18 @@ def _searched(facts: Facts, names: tuple[str, ...], kinds: tuple[str, ...], *,
             return untold(trial)
         if ring and not (trial.slots and trial.indexed):
             return unknown(ring_not_known(facts))
+        if facts.usual is not None and facts.usual.asleep:
+            return unknown(facts.usual.waiting)
         if not (trial.complete or (calls and trial.complete_calls)):
             text = _("nothing was found, but not every order was seen: {covered}")
             return unknown(text.format(covered=trial.covered))
     if not under_way(facts):
         return unknown(_("the programs do not get so far that this shows"))
-    if facts.usual is not None and facts.usual.made_again:
+    again = [each.made_again for each in trials] + [facts.usual.made_again if facts.usual else ""]
+    if any(again):
         # All have started before anybody's first step in what was searched.
         text = _("{what}: what that does to one that works already was not tried")
-        return unknown(text.format(what=facts.usual.made_again))
+        return unknown(text.format(what=next(filter(None, again))))
     if len(trials) == 1:
         return passed(trials[0].covered)
     return passed("\n".join(f"{_arrangement(trial.name)}: {trial.covered}" for trial in trials))
@@ -50,11 +53,17 @@ def _searched(facts: Facts, names: tuple[str, ...], kinds: tuple[str, ...], *,
 
 def ring_not_known(facts: Facts) -> str:
     """That it is not, and what helps."""
-    if facts.pairwise:
+    if not facts.typed:
         return _("the ring and its indices are not known: compile with -g, or give --header")
+    if facts.pairwise:
+        return _(
+            "the ring and its indices are not known: in what the programs share, no array was seen with one index that "
+            "producers move and one that consumers move (--header and --map say which they are)"
+        )
     return _(
-        "the ring and its indices are not known: compile with -g; what threads share is followed in global "
-        "variables, not on a stack or in what malloc gives"
+        "the ring and its indices are not known: no array was seen with one index that producers move and one that "
+        "consumers move; what threads share is followed in global variables and, with glibc, in what is "
+        "allocated before the first thread starts; not on a stack"
     )
 
 
@@ -98,6 +107,8 @@ def flows(trial: Trial) -> Said:
     shown = trial.found[0] if trial.found else None
     if usual.asleep and not any(usual.ends.values()):
         return unknown(wrong)
+    if _side_missing(usual):
+        return failed(_("no item gets through: {why}").format(why=wrong), shown)
     if wrong and usual.passed is None and _goes_on(usual):
         return unknown(wrong)  # Items may have got through before: the layout would tell.
     if wrong and (usual.passed == 0 or usual.end != "finished"):
@@ -108,6 +119,23 @@ def flows(trial: Trial) -> Said:
     if usual.passed is None:
         return unknown(_("items cannot be followed, as the layout of the ring is not known"))
     return unknown(_("no item was seen to reach a consumer"))
+
+
+def _side_missing(usual: Usual) -> bool:
+    """Whether all who would produce, or all who would consume, could not open what they needed, and ended by that before
+    they met anybody, while others meet.
+    """
+    if not any(usual.rounds.values()):
+        return False
+    sides = set(usual.roles.values())
+    return any(
+        all(
+            usual.ends.get(task) and not usual.rounds.get(task) and usual.failed_calls.get(task)
+            for task, own in usual.roles.items()
+            if own == side
+        )
+        for side in sides
+    )
 
 
 def _ended_with_process(usual: Usual) -> list[str]:

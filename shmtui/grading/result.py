@@ -79,6 +79,11 @@ class Facts(msgspec.Struct, frozen=True):
         return self.trials.get(name, missing)
 
     @property
+    def typed(self) -> bool:
+        """Whether each program has debug information, as far as that is known."""
+        return self.usual is None or self.usual.typed
+
+    @property
     def usual(self) -> Usual | None:
         """The usual order."""
         return self.trial("usual").usual

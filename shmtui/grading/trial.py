@@ -85,6 +85,8 @@ class Usual(msgspec.Struct, frozen=True):
     """
     roles: dict[str, str] = {}
     """The side of each task."""
+    typed: bool = True
+    """Whether each program has debug information."""
     asleep: bool = False
     """Whether somebody waits at its end in a call that is no semaphore or lock, as one that reads input."""
 
@@ -121,6 +123,8 @@ class Trial(msgspec.Struct, frozen=True):
     """Exit statuses in the usual order other than 0."""
     starved: tuple[str, ...] = ()
     """The consumers that took no item in any order, though others did."""
+    made_again: str = ""
+    """As of `Usual`."""
     replaced: tuple[str, ...] = ()
     """Names that a program has given to a file of its own while another used the one before."""
     usual: Usual | None = None

@@ -7,7 +7,7 @@ import os
 import re
 import resource
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,9 +15,9 @@ import msgspec
 from msgspec.structs import replace
 
 from shmtui.control.execution import Execution
-from shmtui.control.exploration import Workshop, confirm, explore
+from shmtui.control.exploration import Workshop, callers_of, confirm, explore
 from shmtui.control.judge import Finding, judge, waiting_words, why_it_ended
-from shmtui.control.operation import SILENT, Kind
+from shmtui.control.operation import Kind, Place
 from shmtui.control.program import EndedEarlyError
 from shmtui.control.ring_layout import RingFinder, initial_contents, settle
 from shmtui.control.run import Run
@@ -26,6 +26,7 @@ from shmtui.grading.execution_facts import Follow, in_order, rounds, spins
 from shmtui.grading.trial import Refusal, Shown, Trial, Usual
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
+from shmtui.procfs.elf import debug_size, section_sizes
 from shmtui.report.exploration import covered_words, order_lines
 from shmtui.shm.layout import ITEM_TYPES, SEED_NAME, SEED_SLOTS, seed_layout
 from shmtui.shm.libc import Libc
@@ -130,6 +131,7 @@ def searched(programs: Programs, items: int, seconds: float, *, fine: bool = Tru
             covered="; ".join(covered_words(part) for part in outcome.covered),
             slots=0 if ring is None else ring.slots, ended=result.statuses,
             indexed=ring is not None and len(ring.indices) == 2, starved=outcome.starved,
+            made_again=_made_again(result.made_again, workshop),
             replaced=tuple(f"/{name}" for name in sorted(workshop.files.replaced)),
         )  # fmt: skip
 
@@ -188,10 +190,9 @@ def prepared(workshop: Workshop, programs: Programs) -> Run:
     finder = RingFinder(programs.options, programs.name)
     wanted = execution.items, execution.fine
     execution.items, execution.fine = 1, False  # Programs that have ended have nothing to look at.
-    run = execution.run(look=finder.look)
-    execution.callers = frozenset(
-        run.programs[step.task] for step in run.steps if step.operation.kind not in SILENT
-    )
+    run = execution.run()
+    execution.callers = callers_of(run)
+    finder.look_until_found(execution, run)
     finder.look_by_use(execution, run)
     found = settle(workshop, finder, run)
     execution.items, execution.fine = wanted
@@ -243,16 +244,17 @@ def usual(programs: Programs, *, consumers_first: bool = False) -> Trial:
             tuple(left_tasks),
             {task: run.output(task)[:_MOST_OUTPUT] for task in run.programs},
             tuple(looks.values()), used.ru_maxrss, round(cpu, 3), max(clocks, default=0.0),
-            _made_again(run, workshop), {task: words for task in run.ends if (words := why_it_ended(run, task, workshop.names))},
+            _made_again(run.made_again, workshop), {task: words for task in run.ends if (words := why_it_ended(run, task, workshop.names))},
             {task: role.value for task, role in run.roles.items()},
+            all(debug_size(section_sizes(p.executable)) for p, _role in workshop.programs),
             any(op.kind is Kind.KERNEL for _task, op in run.blocked),
         )  # fmt: skip
         slots = 0 if ring is None else ring.slots
         return Trial("", usual=facts, slots=slots, found=found)
 
 
-def _made_again(run: Run, workshop: Workshop) -> str:
-    for who, first, place in run.made_again:
+def _made_again(made: Sequence[tuple[str, str, Place]], workshop: Workshop) -> str:
+    for who, first, place in made:
         return _("{who} initialises {name} again, after {first}").format(
             who=who, name=workshop.names.place(place), first=first
         )

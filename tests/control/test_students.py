@@ -135,3 +135,61 @@ def test_who_kills_another(built: Callable[..., str]) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "killed by another" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("way", ["", "array", "argument"])
+@pytest.mark.parametrize(
+    ("mistake", "found"), [("", ""), ("no-mutex", "race"), ("room", "item-overwritten")]
+)
+def test_threads_over_allocated_memory(
+    built: Callable[..., str], explored: Explore, way: str, mistake: str, found: str
+) -> None:
+    """What main allocates before it starts threads is theirs in common, whoever points to it."""
+    program = built("heap", "gcc", "-DSLOTS=2")
+    record = explored(
+        "--producer", f"{program} {way} {mistake}", "--items", "3", code=int(bool(found))
+    )
+    check(record, found)
+    assert "2 × 4-byte items in " in str(record["layout"])
+
+
+def test_allocated_memory_has_the_names_of_the_program(
+    built: Callable[..., str], explored: Explore
+) -> None:
+    """A byte of it is told by the variable that points to it."""
+    program = built("heap", "gcc", "-DSLOTS=2")
+    record = explored("--producer", f"{program} no-mutex", "--items", "3", code=1)
+    assert "ring->in" in str(record)
+
+
+def test_allocated_memory_of_musl(built: Callable[..., str], explored: Explore) -> None:
+    """It may lie among the library's variables, which the kernel writes to: it is not followed, and nothing is said of it."""
+    record = explored("--producer", f"{built('heap', 'musl-gcc')}", "--items", "3", code=0)
+    assert not record["layout"]
+
+
+def test_an_item_over_the_index_of_the_others(built: Callable[..., str], explored: Explore) -> None:
+    """The ring is known by what was there before, and by who moved each index first."""
+    program = built("spoilt")
+    record = explored(
+        "--producer", f"{program} p", "--consumer", f"{program} c", "--items", "7", code=1
+    )
+    assert "in at 148, out at 144" in str(record["layout"])
+
+
+def test_an_index_that_is_no_address(built: Callable[..., str], explored: Explore) -> None:
+    """The kernel tells no address of such a fault, which is not that of a null pointer."""
+    program = built("spoilt")
+    record = explored("--producer", f"{program} p wild", "--consumer", f"{program} c", code=1)
+    assert "no memory can have such an address" in str(record["findings"])
+
+
+def test_programs_that_make_no_calls_have_a_ring(
+    built: Callable[..., str], explored: Explore
+) -> None:
+    """They end in one go where loads and stores are no steps."""
+    program = built("looking")
+    record = explored(
+        "--producer", f"{program} p", "--consumer", f"{program} c", "--items", "1", "--budget", "2"
+    )
+    assert "5 × 4-byte items" in str(record["layout"])

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import pytest
 
+from shmtui.grading.interleaving_checks import ring_not_known
+from shmtui.grading.result import Facts
 from shmtui.grading.rubric import DEFAULT
 from shmtui.shm.segment import SHM_DIR
 from tests.compiling import require
@@ -563,3 +565,37 @@ def test_threads_that_begin_at_a_barrier(tmp_path: Path, rubric: Path) -> None:
                       "--rubric", str(rubric), timeout=4 * PATIENCE)  # fmt: skip
     results = {each["check"]: each for each in json.loads(done.stdout)["results"]}
     assert of(results, "pass") == set(results), results
+
+
+def test_a_producer_that_asks_for_input(tmp_path: Path) -> None:
+    """It has set everything up when it waits for that: nothing fails, and the cause is told."""
+    program = source(tmp_path, "menu")
+    results = graded(f"{program} p", f"{program} c",
+                     *quick(tmp_path, "semaphores = 1", "no-deadlock = 1"), code=2)  # fmt: skip
+    assert of(results, "unknown") == {"semaphores", "no-deadlock"}
+    assert "does it wait for input" in results["semaphores"]["evidence"]
+
+
+def test_a_consumer_that_finds_no_segment(tmp_path: Path) -> None:
+    """It ends where it is first: no item gets through, whether the ring is known or not."""
+    program = source(tmp_path, "texts")
+    results = graded(f"{program} p", f"{program} c", *quick(tmp_path, "either-order = 1"), code=1)
+    assert "shm_open(/texts) failed" in results["either-order"]["evidence"]
+
+
+def test_no_advice_that_was_followed() -> None:
+    """Programs that have debug information need not be compiled with -g."""
+    known = ring_not_known(Facts({}))
+    assert "-g" not in known
+    assert "-g" not in ring_not_known(Facts({}, pairwise=False))
+
+
+def test_a_second_producer_that_initialises_again(tmp_path: Path) -> None:
+    """What it takes away from one that works already was not tried: that does not pass."""
+    producer = source(tmp_path, "produtor", "INITIALISES_AGAIN")
+    folder = tmp_path / "right"
+    folder.mkdir()
+    results = graded(producer, source(folder, "consumidor"),
+                     *quick(tmp_path, "many = 1", "no-deadlock = 1"), code=2)  # fmt: skip
+    assert of(results, "pass") == {"no-deadlock"}
+    assert "P2 initialises mutex again, after P1" in results["many"]["evidence"]
