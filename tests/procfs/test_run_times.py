@@ -17,15 +17,15 @@ def test_how_long_one_has_slept() -> None:
         pytest.skip("this kernel does not tell when a process ran last")
     assert own < 1.0
     command = ["sh", "-c", "while read word; do echo $word; done"]
+    began = time.monotonic()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
         assert reader.stdin is not None
         assert reader.stdout is not None
-        began = time.monotonic()
         poll(lambda: (asleep_for(reader.pid) or 0.0) > 1.0, "it has slept for a second")
         assert time.monotonic() - began > 0.9
+        written = time.monotonic()
         os.write(reader.stdin.fileno(), b"word\n")
         assert reader.stdout.readline() == b"word\n"
-        since = time.monotonic()
-        assert (asleep_for(reader.pid) or 0.0) < time.monotonic() - since + 0.5
+        assert (asleep_for(reader.pid) or 0.0) < time.monotonic() - written + 0.5
         reader.stdin.close()
     assert asleep_for(reader.pid) is None
