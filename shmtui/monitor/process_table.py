@@ -29,7 +29,9 @@ from shmtui.shm.sync_object import SyncObject
 from shmtui.snapshot import Process
 
 COUNT_NS: Final = 10_000_000_000
-"""Where many segments are looked at: how often the kernel is asked who is at their locks. It takes half a millisecond."""
+"""How often the kernel is asked who is at the locks, at the least: that takes half a millisecond, and 3 with ten
+processes. Where one segment is looked at, it is asked too as soon as nothing moves any more.
+"""
 
 
 class ProcessTable:
@@ -60,6 +62,10 @@ class ProcessTable:
         self._workers: set[int] = set()
         self._unseen = UnseenProcesses()
         self._counted_ns = 0
+        self._position: object = None
+        """All that moves, as of the last search for processes."""
+        self._counted_position: object = None
+        """The same, as of the last time that the kernel was asked who is at the locks."""
         self._access: FileAccess | None = None
         self._worker_processes = WorkerProcesses(layout)
         self._foreign_processes = ForeignProcesses(
@@ -132,13 +138,15 @@ class ProcessTable:
         states: dict[int, str] | None = None,
         *,
         indices: Indices = (None, None),
+        position: object = None,
         free_ns: int | None = None,
         thorough: bool = False,
     ) -> tuple[Process, ...]:
         """All processes that use the segment: workers first, in the order in which they were started.
 
         ``access``: whose the segment is. ``states``: state letters that were just read, by PID.
-        ``indices``: the ring's, as just read; ``free_ns``: when mutex was last seen with
+        ``indices``: the ring's, as just read; ``position``: all that moves, None where that is not
+        known; ``free_ns``: when mutex was last seen with
         its one permit, which is ``now_ns`` if it had it then.
         ``thorough``: search all of /proc for new processes now, and not a part of it; look at all
         threads.
@@ -152,9 +160,11 @@ class ProcessTable:
             self._users.scan(everybody=thorough, but=ours)
         if scan or access != self._access:
             self._access = access
-            self._unseen.update(self._users.unreadable, self._users.refused, access)
-            due = thorough or self._semaphores is not None or now_ns - self._counted_ns >= COUNT_NS
-            self._counted_ns = now_ns if due else self._counted_ns
+            changed = self._unseen.update(self._users.unreadable, self._users.refused, access)
+            due = thorough or changed or self._is_count_due(position, now_ns)
+            if due:
+                self._counted_ns, self._counted_position = now_ns, position
+            self._position = position
             self._unseen.account(self._nobody_else if due else None)
             self._users.refused.clear()
         programs = {r.pid: r for r in records if r.program and r.state is RecordState.LIVE}
@@ -191,6 +201,15 @@ class ProcessTable:
         dead = {(process.pid, process.start_time) for process in ended}
         found += [p for p in foreign if (p.pid, p.start_time) not in dead]
         return (*found, *ended)
+
+    def _is_count_due(self, position: object, now_ns: int) -> bool:
+        """While no word changes nobody comes to hold a lock; and while words change, a look now and then will do."""
+        if now_ns - self._counted_ns >= COUNT_NS:
+            return True
+        if self._semaphores is None:
+            return False
+        at_rest = position == self._position
+        return position is None or (at_rest and position != self._counted_position)
 
     def _nobody_else(self) -> bool:
         """Whether the kernel counts nobody at the locks but those that are seen."""

@@ -291,6 +291,7 @@ class Sampler:
             file_access(status),
             reading.states or {},
             indices=(ring.in_, ring.out),
+            position=(ring.in_, ring.out, ring.count, *ring.semaphores.values()),
             free_ns=self._mutex_free_ns,
             thorough=thorough,
         )

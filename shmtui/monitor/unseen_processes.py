@@ -213,9 +213,9 @@ class UnseenProcesses:
         self.now = NOBODY_UNSEEN
         """As of the last update."""
 
-    def update(self, unreadable: frozenset[int], refused: Set[int], file: FileAccess) -> None:
-        """Classify the ``unreadable`` PIDs. The credentials of the ``refused`` are read again:
-        their PIDs may be other processes' by now.
+    def update(self, unreadable: frozenset[int], refused: Set[int], file: FileAccess) -> bool:
+        """Classify the ``unreadable`` PIDs; whether anything has changed. The credentials of the ``refused`` are read
+        again: their PIDs may be other processes' by now.
         """
         unlisted, self._unlisted = self._unlisted, self._own_user != ROOT and proc_hides_others()
         known = {pid: its for pid, its in self._credentials if pid in unreadable}
@@ -224,12 +224,12 @@ class UnseenProcesses:
             before, now = known.get(pid), credentials_of(pid)
             known[pid], changed = now, changed or before != now
         if not changed:
-            return
+            return False
         self._credentials = _one_of_equal(frozenset(known.items()))
         self._classified = unreadable, file
         if not unreadable and not self._unlisted:
             self.now = self._sorted = self._placed(NOBODY_UNSEEN)
-            return
+            return True
         found = [(pid, known[pid]) for pid in unreadable]
         self.now = self._sorted = self._placed(
             classify(
@@ -240,6 +240,7 @@ class UnseenProcesses:
                 contained=self._contained,
             )
         )
+        return True
 
     def account(self, nobody_else: Callable[[], bool] | None) -> None:
         """Where somebody could take part, ask whether the kernel counts nobody at the segment's locks but those
