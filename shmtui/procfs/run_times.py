@@ -72,17 +72,38 @@ def sleep_stamp(pid: int) -> tuple[bytes, ...] | None:
 
 def asleep_for(pid: int) -> float | None:
     """Seconds since any thread of ``pid`` last ran, by the scheduler's clock (``exec_start`` of
-    /proc/PID/task/TID/sched), to some milliseconds. None: this kernel does not tell, or it is gone.
+    /proc/PID/task/TID/sched), at the most; to some milliseconds. None: this kernel does not tell, or it is gone.
+
+    Each processor has a clock of its own for that, which stands still while the host or an interrupt has it: in a
+    virtual machine they part by seconds. So the thread that asks goes for a moment to where the other ran last.
     """
     try:
-        last = max(_last_ran(pid, tid) for tid in threads_of(pid))
-        return max(_last_ran(os.getpid(), threading.get_native_id()) - last, 0.0)
+        return min(_slept(pid, tid) for tid in threads_of(pid))
     except (OSError, ValueError):
         return None
 
 
+def _slept(pid: int, tid: int) -> float:
+    """Seconds since a thread ran. ValueError: it is not told. OSError: it is gone, or its processor is out of reach."""
+    own, allowed = threading.get_native_id(), os.sched_getaffinity(0)
+    then, processor = _last_ran(pid, tid), _processor(pid, tid)
+    os.sched_setaffinity(0, {processor})
+    try:
+        now = _last_ran(os.getpid(), own)
+    finally:
+        os.sched_setaffinity(0, allowed)
+    if _processor(pid, tid) != processor:
+        return 0.0
+    return max(now - then, 0.0)
+
+
+def _processor(pid: int, tid: int) -> int:
+    """Where a thread ran last ("processor" in proc_pid_stat(5), field 39)."""
+    return int(read_file(f"/proc/{pid}/task/{tid}/stat", 4096).rpartition(b")")[2].split()[36])
+
+
 def _last_ran(pid: int, tid: int) -> float:
-    """When a thread ran last, in seconds of the scheduler's clock. ValueError: it is not told."""
+    """When a thread ran last, in seconds of the clock of its processor. ValueError: it is not told."""
     for line in read_file(f"/proc/{pid}/task/{tid}/sched", 1024).splitlines():
         name, _colon, value = line.partition(b":")
         if name.strip() == b"se.exec_start":

@@ -29,3 +29,20 @@ def test_how_long_one_has_slept() -> None:
         assert (asleep_for(reader.pid) or 0.0) < time.monotonic() - written + 0.5
         reader.stdin.close()
     assert asleep_for(reader.pid) is None
+
+
+def test_it_is_the_same_from_each_processor() -> None:
+    """Their clocks part, in a virtual machine by seconds; and the asking thread is where it was afterwards."""
+    allowed = os.sched_getaffinity(0)
+    with subprocess.Popen(["sh", "-c", "read word"], stdin=subprocess.PIPE) as reader:
+        poll(lambda: (asleep_for(reader.pid) or 0.0) > 0.2, "it sleeps")
+        began, found = time.monotonic(), []
+        try:
+            for processor in allowed:
+                os.sched_setaffinity(0, {processor})
+                found.append(asleep_for(reader.pid) or 0.0)
+                assert os.sched_getaffinity(0) == {processor}
+        finally:
+            os.sched_setaffinity(0, allowed)
+        assert max(found) - min(found) < time.monotonic() - began + 0.1
+        reader.communicate(b"word\n")
