@@ -16,7 +16,7 @@ from shmtui.control.judge import HANG, Finding, failed_call, judge
 from shmtui.control.operation import SILENT, Kind, Place
 from shmtui.control.places import Names
 from shmtui.control.program import EndedEarlyError, HeldProgram
-from shmtui.control.ring_layout import RingFinder, initial_contents, settle
+from shmtui.control.ring_layout import FoundRing, RingFinder, initial_contents, settle
 from shmtui.control.run import End, Run
 from shmtui.control.schedule import Schedule, ScheduledProgram, digest_of, trace_of
 from shmtui.control.search import AFTER_SECONDS, Search, SearchOutcome
@@ -125,10 +125,7 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     usual = execution.run()
     execution.all_orders = bool(_other_means(workshop))
     _require_under_way(usual, workshop)
-    execution.callers = callers_of(usual)
-    finder.look_until_found(execution, usual)
-    finder.look_by_use(execution, usual)
-    found = settle(workshop, finder, usual)
+    found = find_ring(workshop, finder, usual)
     if found is not None and initialise:
         files.contents = initial_contents(found.ring.segment, found.layout, found.size)
     elif initialise and segment not in files.sizes:
@@ -166,7 +163,16 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     return result
 
 
-def callers_of(usual: Run) -> frozenset[str]:
+def find_ring(workshop: Workshop, finder: RingFinder, usual: Run) -> FoundRing | None:
+    """Note who meets others by calls, and find what ring they share; ``usual``: an execution of them."""
+    execution = workshop.execution
+    execution.callers = _callers_of(usual)
+    finder.look_until_found(execution, usual)
+    finder.look_by_use(execution, usual)
+    return settle(workshop, finder, usual)
+
+
+def _callers_of(usual: Run) -> frozenset[str]:
     """The programs that meet others by calls, or stand in one of the kernel's, as who waits for input: with the first
     they have been set up.
     """

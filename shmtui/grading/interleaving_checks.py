@@ -41,11 +41,13 @@ def _searched(facts: Facts, names: tuple[str, ...], kinds: tuple[str, ...], *,
             return unknown(text.format(covered=trial.covered))
     if not under_way(facts):
         return unknown(_("the programs do not get so far that this shows"))
-    again = [each.made_again for each in trials] + [facts.usual.made_again if facts.usual else ""]
-    if any(again):
+    again = next(
+        (each.made_again for each in (*trials, facts.usual) if each and each.made_again), ""
+    )
+    if again:
         # All have started before anybody's first step in what was searched.
         text = _("{what}: what that does to one that works already was not tried")
-        return unknown(text.format(what=next(filter(None, again))))
+        return unknown(text.format(what=again))
     if len(trials) == 1:
         return passed(trials[0].covered)
     return passed("\n".join(f"{_arrangement(trial.name)}: {trial.covered}" for trial in trials))

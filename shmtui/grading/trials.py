@@ -15,11 +15,11 @@ import msgspec
 from msgspec.structs import replace
 
 from shmtui.control.execution import Execution
-from shmtui.control.exploration import Workshop, callers_of, confirm, explore
+from shmtui.control.exploration import Workshop, confirm, explore, find_ring
 from shmtui.control.judge import Finding, judge, waiting_words, why_it_ended
 from shmtui.control.operation import Kind, Place
 from shmtui.control.program import EndedEarlyError
-from shmtui.control.ring_layout import RingFinder, initial_contents, settle
+from shmtui.control.ring_layout import RingFinder, initial_contents
 from shmtui.control.run import Run
 from shmtui.errors import ShmtuiError
 from shmtui.grading.execution_facts import Follow, in_order, rounds, spins
@@ -191,10 +191,7 @@ def prepared(workshop: Workshop, programs: Programs) -> Run:
     wanted = execution.items, execution.fine
     execution.items, execution.fine = 1, False  # Programs that have ended have nothing to look at.
     run = execution.run()
-    execution.callers = callers_of(run)
-    finder.look_until_found(execution, run)
-    finder.look_by_use(execution, run)
-    found = settle(workshop, finder, run)
+    found = find_ring(workshop, finder, run)
     execution.items, execution.fine = wanted
     if found is not None and programs.initialise:
         files.contents = initial_contents(found.ring.segment, found.layout, found.size)

@@ -158,13 +158,14 @@ def _kept(held: HeldMutex, holders: list[Process], recorded: list[Process]) -> F
         )
     sure = len(recorded) == 1 and recorded[0].step in TRANSFER
     where = _("see where it is, and what it waits for: gdb -p {pid}")
+    meant = recorded or holders
     return Finding(
         "stalled",
         Status.WARNING,
         claim,
         facts,
         Certainty.CERTAIN if sure else Certainty.LIKELY,
-        next(stopped(recorded or holders), where.format(pid=(recorded or holders)[0].pid)),
+        next(stopped(meant), where.format(pid=meant[0].pid)),
     )
 
 

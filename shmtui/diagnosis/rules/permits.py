@@ -61,7 +61,7 @@ def _remedy(history: History, missing: int) -> str:
             "end every process that maps it, and start them again: no permit is left that tells whether the ring "
             "is empty or full"
         ).format(**history.names)
-    if missing < 0 and _passed(now):
+    if missing < 0 and _passed(history):
         return _(
             "end every process that maps it, and start them again: a permit too many was used, and in and out no "
             "longer say how many items there are"
@@ -69,20 +69,15 @@ def _remedy(history: History, missing: int) -> str:
     return repair_remedy(history, "--yes" if history.workers_only else "--yes --permits")
 
 
-def _passed(now: Snapshot) -> bool:
+def _passed(history: History) -> bool:
     """Whether one index has passed the other: by them there are more items or free slots than permits for these,
     with one more in the hand of each process.
     """
-    if now.in_ is None or now.out is None:
+    now, empty, full = history.now, *map(history.value, (SemaphoreRole.EMPTY, SemaphoreRole.FULL))
+    if now.in_ is None or now.out is None or empty is None or full is None:
         return False
     slots, held = now.layout.slots, len(living(now))
     resident = (now.in_ - now.out) % slots
-    empty, full = (
-        (state.value if (state := now.semaphores.get(role)) else None)
-        for role in (SemaphoreRole.EMPTY, SemaphoreRole.FULL)
-    )
-    if empty is None or full is None:
-        return False
     return not any(
         items <= full + held and slots - items <= empty + held
         for items in {resident, resident or slots}
