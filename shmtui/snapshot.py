@@ -479,6 +479,16 @@ class Snapshot(_WorkedOut, msgspec.Struct, frozen=True, dict=True):
         """The slot that is read next; None where ``out`` stands for none."""
         return self.slots_next[1]
 
+    @property
+    def index_outside(self) -> tuple[str, int] | None:
+        """``in`` or ``out``, and its value, where it stands for no slot: the layout is another, or the index was
+        written over.
+        """
+        for name, index, slot in (("in", self.in_, self.slot_in), ("out", self.out, self.slot_out)):
+            if index is not None and slot is None:
+                return name, index
+        return None
+
     def _value(self, role: SemaphoreRole) -> int | None:
         state = self.semaphores.get(role)
         return None if state is None else state.value

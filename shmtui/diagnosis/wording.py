@@ -40,10 +40,19 @@ def repair_remedy(history: History, consent: str = "--yes") -> str:
             "say its layout with --map or --layout, as its lines above have it; then shmtui repair {name} with the "
             "same options shows what to set"
         ).format(name=target(history.now))
+    if history.now.index_outside is not None:
+        return overwritten()
     return _(
         "shmtui repair {name} shows what to set, and sets it with {consent}; the key r does the "
         "same in a dashboard that may write"
     ).format(name=target(history.now), consent=consent)
+
+
+def overwritten() -> str:
+    """What is to be done where an index stands for no slot."""
+    return _(
+        "check the layout; if it is right, something wrote over the segment: start the programs again"
+    )
 
 
 def target(snapshot: Snapshot) -> str:

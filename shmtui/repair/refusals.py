@@ -8,7 +8,7 @@ from shmtui.diagnosis.history import living
 from shmtui.diagnosis.rules.conditions import lock_of
 from shmtui.diagnosis.rules.initialisation import by_own_futex
 from shmtui.diagnosis.wording import names as process_names
-from shmtui.diagnosis.wording import target
+from shmtui.diagnosis.wording import overwritten, target
 from shmtui.i18n import _, ngettext
 from shmtui.procfs.target import has_name
 from shmtui.repair.consent import Consent
@@ -181,18 +181,12 @@ def unreadable(snapshot: Snapshot) -> Refusal | None:
         )
     if layout.disputed:
         return disputed(snapshot)
-    indices = (("in", snapshot.in_, snapshot.slot_in), ("out", snapshot.out, snapshot.slot_out))
-    for name, index, slot in indices:
-        if slot is None and layout.offsets.in_ is not None:
-            return Refusal(
-                _("{name} is {index}, outside 0…{last}").format(
-                    name=name, index=index, last=slots - 1
-                ),
-                _(
-                    "check the layout; if it is right, something wrote over the segment: start the "
-                    "programs again"
-                ),
-            )
+    if snapshot.index_outside is not None:
+        name, index = snapshot.index_outside
+        return Refusal(
+            _("{name} is {index}, outside 0…{last}").format(name=name, index=index, last=slots - 1),
+            overwritten(),
+        )
     return None
 
 
@@ -237,7 +231,7 @@ def without_indices(snapshot: Snapshot) -> Refusal | None:
             _("{empty} or {full} is not known").format(**snapshot.own_names),
             _("say the layout with --header, --slots or --layout"),
         )
-    if snapshot.layout.offsets.in_ is None:
+    if snapshot.in_ is None or snapshot.out is None:
         return Refusal(
             _("in and out are not in the segment, so that the items are not known"),
             _("say where they are with --map or --index-segment"),

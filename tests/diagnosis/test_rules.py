@@ -632,6 +632,14 @@ def test_all_permits_in_hand_is_not_never_initialised() -> None:
     assert not found(one, "never-initialised")
 
 
+def test_the_remedy_names_whoever_may_have_taken_all_permits() -> None:
+    """A repair asks for the user's word on it: pasted as it stands, the command is not refused."""
+    timer = replace(peer(1, Role.PRODUCER, EMPTY_), threads=2)
+    finding = found(zeroed(Libc.GLIBC, timer, peer(2, Role.CONSUMER, FULL)), "never-initialised")
+    assert finding is not None
+    assert "with --yes --permits --assume-idle 1;" in finding.remedy
+
+
 def test_threads_of_one_process_wake_each_other() -> None:
     """Private semaphores are no fault while one process takes part."""
     threads = replace(peer(1, Role.CONSUMER, FULL), threads=3, wakeable=False)
@@ -1403,6 +1411,15 @@ def test_an_index_of_another_meaning_is_not_critical() -> None:
     finding = found(replace(shown(0, 1, 2, 3), in_=28), "bad-index")
     assert finding is not None
     assert (finding.severity, finding.certainty) == (Status.WARNING, Certainty.LIKELY)
+
+
+def test_no_repair_is_named_by_a_layout_that_an_index_contradicts() -> None:
+    """A repair would refuse it: what is taken for mutex may be another word."""
+    one = replace(shown(0, 0, 2, 2, peer(1, Role.CONSUMER, MUTEX)), in_=28)
+    finding = found(one, "dead-holder")
+    assert finding is not None
+    assert "repair" not in finding.remedy
+    assert "check the layout" in finding.remedy
 
 
 def test_who_waits_for_a_permit_with_a_timeout_beside_a_dead_holder() -> None:

@@ -150,11 +150,17 @@ def never_initialised(history: History) -> Iterator[Finding]:
             )
         ).format(
             **now.own_names,
-            repair=repair_remedy(
-                history, "--yes" if waits_for_good(now) and not unmarked(now) else "--yes --permits"
-            ),
+            repair=repair_remedy(history, _consent(now)),
         ),
     )
+
+
+def _consent(now: Snapshot) -> str:
+    """What a repair asks for: the word on whoever may have taken all permits, and that on the permits where
+    these may be meant to be zeros.
+    """
+    asked = "--yes" if waits_for_good(now) and not unmarked(now) else "--yes --permits"
+    return " ".join((asked, *(f"--assume-idle {p.pid}" for p in idle_elsewhere(now))))
 
 
 def _zeros(now: Snapshot) -> Iterator[str]:

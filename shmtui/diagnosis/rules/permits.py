@@ -42,7 +42,7 @@ def permits(history: History) -> Iterator[Finding]:
     yield Finding(
         "lost-permit" if missing > 0 else "extra-permits",
         Status.CRITICAL if grave else Status.WARNING,
-        _("{what}: {sum} are left, and the buffer has {slots} slots").format(
+        _("{what}: {sum} in all, and the buffer has {slots} slots").format(
             what=what.format(count=abs(missing)), sum=slots - missing, slots=slots
         ),
         tuple(facts),
