@@ -45,7 +45,7 @@ _VOCABULARY: Final[dict[str, tuple[frozenset[str], frozenset[str], frozenset[str
             "writer writing wr w ent enqueue push escrever escritor produce widx wpos wptr "
             "insere deposita deposit append"
         ),
-        _words("head rear inicio cabeca tras end wp wrp back last ultimo"),
+        _words("head rear inicio cabeca tras end final wp wrp back last ultimo"),
     ),
     "out": (
         _words("out read get remove saida leitura remover remocao cons consumer consumidor"),
@@ -53,7 +53,7 @@ _VOCABULARY: Final[dict[str, tuple[frozenset[str], frozenset[str], frozenset[str
             "reader reading rd r sai dequeue pop ler leitor consume retirada ridx rpos rptr "
             "retira retirar extrai extract fetch"
         ),
-        _words("tail front fim cauda frente start first primeiro rp rdp"),
+        _words("tail front fim cauda frente start begin comeco first primeiro rp rdp"),
     ),
     "mutex": (
         _words("mutex lock mtx exclusao trava mutua"),

@@ -597,7 +597,7 @@ typedef struct { int capacity, in, out; sem_t mutex, empty, full; long items[]; 
 BOTH_WAYS: Final = [
     ("head", "tail"), ("tail", "head"), ("front", "rear"), ("rear", "front"), ("inicio", "fim"),
     ("fim", "inicio"), ("rp", "wp"), ("wp", "rp"), ("start", "end"), ("end", "start"),
-    ("first", "last"), ("back", "front"),
+    ("first", "last"), ("back", "front"), ("begin", "end"), ("final", "comeco"),
 ]  # fmt: skip
 
 
