@@ -16,6 +16,7 @@ from shmtui.control.entry_points import (
     FREEING_CALLS,
     JOINING_CALLS,
     LOADING_CALLS,
+    LOCKING_CALLS,
     OTHER_MEANS,
     PROCESS_CALLS,
     SET_CALLS,
@@ -93,6 +94,8 @@ def _step(task: "Task", function: str, site: int) -> Operation | None:
     if function == ENDING_CALL:
         return None if task.space.is_alone else Operation(Kind.EXIT, site)
     place = task.place(registers.rdi)
+    if task.program.is_musl and function in LOCKING_CALLS and _is_within_lock(task, function, site):
+        return None
     if function == BARRIER_CALL:
         initialised = barrier_count(task, registers.rdi)
         return Operation(Kind.BARRIER, site, place, registers.rdi) if initialised else None
@@ -112,10 +115,23 @@ def _is_within(task: "Task", function: str, site: int) -> bool:
     return function == "semtimedop" and (jumped or 0 < site - begin < _FUNCTION_BYTES)
 
 
+def _is_within_lock(task: "Task", function: str, site: int) -> bool:
+    """Whether it is pthread_mutex_lock that goes on as pthread_mutex_timedlock, by a jump, which calls
+    pthread_mutex_trylock: as in musl where a lock notes its owner.
+    """
+    registers, (before, begin, back, stack) = task.registers, task.lock_call
+    task.lock_call = (function, registers.rip, site, registers.rsp)
+    if function == "pthread_mutex_timedlock":
+        return (before, back, stack) == ("pthread_mutex_lock", site, registers.rsp)
+    return function == "pthread_mutex_trylock" and 0 < site - begin < _FUNCTION_BYTES
+
+
 def _let_go_on(task: "Task", function: str, site: int) -> None:
     """Note what a call that is no step does."""
     if function in MAKING_CALLS:
         task.world.files.sets.about_to_make(function)
+        call = f"{function}({task.registers.rdi & 0xFFFFFFFF:#x})"
+        task.break_at(site, lambda: task.note_failure(call))
     elif function in STARTING_CALLS:
         calls.note_start(task, function)
     elif function in {"mmap", "shmat"}:

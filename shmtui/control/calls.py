@@ -9,7 +9,7 @@ import os
 import struct
 from typing import TYPE_CHECKING, Final
 
-from shmtui.control import ptrace
+from shmtui.control import ptrace, robust_list
 from shmtui.control.entry_points import NAMING_CALLS
 from shmtui.control.operation import COND_WAITS, STARTING, TIMED, WAKES, Kind, Operation, Place
 from shmtui.control.process_ids import real_pid, told_parent, told_pid
@@ -34,7 +34,14 @@ _TIMES_IN_STATUS: Final = (72, 48)
 """Where its times begin, and their bytes."""
 _RECURSIVE: Final = 1
 """PTHREAD_MUTEX_RECURSIVE, of glibc's two bits of the kind."""
+_ROBUST, _INHERITS = 16, 32
+"""Other bits of it: such a mutex has its owner's number as its first word."""
+_INCONSISTENT: Final = 0x7FFFFFFF
+"""PTHREAD_MUTEX_INCONSISTENT: the owner of a robust one that was its dead owner's, until pthread_mutex_consistent(3)."""
+_MUSL_INCONSISTENT = _MUSL_INHERITS = 8
+"""Bits of musl's type, and of its kinds of one."""
 _LOCK_BITS: Final = 0x3FFFFFFF
+_OWNER_DIED: Final = 0x40000000
 
 
 def carry_out(task: "Task", operation: Operation) -> Operation | None:
@@ -57,8 +64,8 @@ def carry_out(task: "Task", operation: Operation) -> Operation | None:
         return _release(task, operation)
     elif kind in WAKES:
         in_time, task.woken = task.woken, False
-        _set_lock(task, operation.address, taken=True)
-        task.leave(0 if in_time else errno.ETIMEDOUT)
+        died = _set_lock(task, operation.address, taken=True)
+        task.leave(died or (0 if in_time else errno.ETIMEDOUT))
     elif kind is Kind.PASS:
         task.woken = False
         task.leave(0)
@@ -144,21 +151,31 @@ def _change_set(task: "Task", operation: Operation) -> None:
     task.over()
 
 
-def _set_lock(task: "Task", address: int, *, taken: bool) -> None:
-    """The words of a ``pthread_mutex_t`` that say who has it."""
+def _set_lock(task: "Task", address: int, *, taken: bool) -> int:
+    """The words of a ``pthread_mutex_t`` that say who has it. What taking it returns: EOWNERDEAD where who had it died."""
     owner = task.pid if taken else 0
     if task.program.is_musl:
-        kind = task.word(address) & 15
-        task.set_words(address + 4, owner if kind else 16 * taken)
-        return
-    if task.word(address + 16) & 3 == _RECURSIVE:
-        mine = task.word(address + 8) == task.pid
-        depth = (task.word(address + 4) if mine else 0) + (1 if taken else -1)
-        task.set_words(address + 4, depth)
-        if depth > int(taken):
-            return  # Locked more often than the wait lets go: others are still kept out.
-    task.set_words(address, int(taken))
-    task.set_words(address + 8, owner, int(taken))
+        kind, died = task.word(address), bool(task.word(address + 4) & _OWNER_DIED)
+        listed, inherits = bool(kind & 15), bool(kind & _MUSL_INHERITS)
+        if died and taken:
+            task.set_words(address, kind | _MUSL_INCONSISTENT)
+        task.set_words(address + 4, owner if listed else 16 * taken)
+    else:
+        kind, died = task.word(address + 16), bool(task.word(address) & _OWNER_DIED)
+        listed, inherits = bool(kind & _ROBUST), bool(kind & _INHERITS)
+        if kind & 3 == _RECURSIVE:
+            mine = task.word(address + 8) == task.pid
+            depth = (task.word(address + 4) if mine else 0) + (1 if taken else -1)
+            task.set_words(address + 4, depth)
+            if depth > int(taken):
+                return 0  # Locked more often than the wait lets go: others are still kept out.
+        task.set_words(address, owner if listed or inherits else int(taken))
+        task.set_words(address + 8, _INCONSISTENT if died and taken else owner, int(taken))
+    if listed and taken:
+        robust_list.put(task, address, inherits=inherits)
+    elif listed:
+        robust_list.take_out(task, address)
+    return errno.EOWNERDEAD if died and taken else 0
 
 
 def may_lock(task: "Task", operation: Operation) -> bool:

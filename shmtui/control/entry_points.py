@@ -14,6 +14,9 @@ LOCK_CALLS: Final = frozenset(
     "pthread_mutex_timedlock".split()
 )
 BARRIER_CALL: Final = "pthread_barrier_wait"
+LOCKING_CALLS: Final = frozenset(
+    "pthread_mutex_lock pthread_mutex_trylock pthread_mutex_timedlock".split()
+)
 ENDING_CALL: Final = "exit"
 """By which a process's other threads end, too: main's return calls it."""
 SLEEPING_CALLS: Final = frozenset("sleep usleep nanosleep clock_nanosleep sched_yield".split())

@@ -392,6 +392,8 @@ class Execution:
             return
         if items is not None:
             items.faults += ending.lost_items(items)
+            if self.fine and items.ring.keeps_items and all(t.ended == 0 for t in self.tasks):
+                self.result.unread = len(items.unread())
         if sleep_on(self, ending.live) and ending.is_awaited:
             self._over, self._beyond = False, Beyond(self)
 

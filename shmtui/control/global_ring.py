@@ -72,6 +72,7 @@ def _rings(struct: Struct, steps: Sequence[Step]) -> Iterator[Ring]:
         yield Ring(
             "", data.offset, data.length or 0, data.element.shape.size, in_.offset, out.offset,
             locks.get("mutex"), locks.get("empty"), locks.get("full"), members=names,
+            index_size=min(in_.shape.size, out.shape.size),
         )  # fmt: skip
 
 

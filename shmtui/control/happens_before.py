@@ -17,6 +17,8 @@ Clock = dict[str, int]
 _GIVES: Final = COND_WAITS | {Kind.POST, Kind.UNLOCK, Kind.BARRIER}
 _SEMAPHORE: Final = TIMED | {Kind.WAIT, Kind.POST}
 WORD: Final = 4
+_SCALAR: Final = 8
+"""Bytes of the widest access that is to one thing, and not to what lies beside it, too."""
 
 
 class Race(msgspec.Struct, frozen=True):
@@ -44,9 +46,10 @@ class _Permits(msgspec.Struct):
 class HappensBefore:
     """The clocks of the tasks of one execution, and the races so far on ``watched`` words."""
 
-    def __init__(self, watched: Collection[Place]) -> None:
+    def __init__(self, watched: Collection[Place], word: int = WORD) -> None:
+        """``word``: the bytes of a watched one, where that is less: two may lie in what four bytes have in common."""
         self.races: list[Race] = []
-        self._watched = frozenset(watched)
+        self._watched, self._word = frozenset(watched), word
         self._clocks: dict[str, Clock] = {}
         self._given: dict[Place, Clock] = {}
         self._permits: dict[Place, _Permits] = {}
@@ -99,9 +102,14 @@ class HappensBefore:
         """A task has loaded or stored, as step number ``step``."""
         assert operation.place is not None
         clock = self._clock(task)
-        first = operation.place.offset - operation.place.offset % WORD
-        for offset in range(first, operation.place.offset + max(operation.width, 1), WORD):
-            place = Place(operation.place.segment, offset)
+        at, width, word = operation.place.offset, max(operation.width, 1), self._word
+        places = [
+            Place(operation.place.segment, offset)
+            for offset in range(at - at % word, at + width, word)
+        ]
+        if width <= _SCALAR:  # The rest of an index is no word by which anybody is told anything.
+            places = [place for place in places if place in self._watched] or places
+        for place in places:
             if place not in self._watched:
                 given = self._given.setdefault(place, {})
                 adds = operation.kind is Kind.UPDATE and not operation.atomic

@@ -29,6 +29,8 @@ class Ring(msgspec.Struct, frozen=True):
     """Its own count of full slots."""
     members: tuple[tuple[int, int, str], ...] = ()
     """Begin, bytes and name of each lock and semaphore, as the program calls it."""
+    index_size: int = 4
+    """Bytes of an index."""
 
     def slot(self, offset: int) -> int | None:
         """The number of the slot that a byte belongs to."""
@@ -53,6 +55,11 @@ class Ring(msgspec.Struct, frozen=True):
         """What two tasks must not store at once: the indices, and the count."""
         more = () if self.count is None else (Place(self.segment, self.count),)
         return (*self.indices, *more)
+
+    @property
+    def index_word(self) -> int:
+        """Bytes of an index that tell what it is."""
+        return min(self.index_size, 4)
 
     @property
     def keeps_items(self) -> bool:

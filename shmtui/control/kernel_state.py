@@ -43,7 +43,11 @@ def descriptors(pid: int) -> tuple[object, ...] | None:
     OSError: it has ended.
     """
     found: list[object] = []
-    for name in sorted(os.listdir(f"/proc/{pid}/fd")):
+    try:
+        names = sorted(os.listdir(f"/proc/{pid}/fd"))
+    except PermissionError:  # Its first thread has ended, so that the folder is root's (proc(5)).
+        return None
+    for name in names:
         link = os.readlink(f"/proc/{pid}/fd/{name}")  # noqa: PTH115 - a pipe's is no path
         if link.startswith(_TERMINAL) and not link.startswith(_SHARED):
             found.append((name, link))

@@ -19,7 +19,9 @@ _NO_CALLS: Final = ACCESSES | SILENT
 _MUTEX: Final = frozenset({Kind.LOCK, Kind.TRY_LOCK, Kind.TIMED_LOCK})
 _OF_CONDITIONS: Final = COND_WAITS | {Kind.SIGNAL, Kind.BROADCAST}
 _PSHARED: Final = 128
-"""In ``__kind`` of glibc's mutex: shared between processes."""
+"""In the kind of a mutex: shared between processes."""
+_KIND: Final = {False: 16, True: 0}
+"""Where glibc's mutex has its kind, and musl's (True)."""
 
 
 class ObjectUse:
@@ -69,9 +71,9 @@ class ObjectUse:
         if kind in _SEMAPHORE:
             wrong = self._semaphore(task, place) or self._surplus(task, place, kind, before)
             wrong = wrong or self._mutex_role(place, kind, before)
-        elif kind in _MUTEX and not task.program.is_musl:
+        elif kind in _MUTEX:
             first = self._used.setdefault(place, task)
-            kept = task.word(operation.address + 16) & _PSHARED
+            kept = task.word(operation.address + _KIND[task.program.is_musl]) & _PSHARED
             if first.space is not task.space and not kept:
                 wrong = "process-private"
         elif kind in _OF_CONDITIONS and not task.program.is_musl:

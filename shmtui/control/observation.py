@@ -30,7 +30,11 @@ class ExecutionObserver:
         self._world = world
         self.items = None if world.ring is None else Items(world.ring)
         """The items of the ring; None where none is known."""
-        self.races = HappensBefore(() if world.ring is None else world.ring.watched)
+        self.races = (
+            HappensBefore(())
+            if world.ring is None
+            else HappensBefore(world.ring.watched, world.ring.index_word)
+        )
         self.updates = LostUpdates()
         self.learned: dict[str, int] = {}
         """At loads and stores: what each task has done and loaded so far, as a number."""
@@ -123,7 +127,9 @@ class ExecutionObserver:
         ):
             return
         raw = self._world.memory.raw
-        indices = {at: raw(at.segment, at.offset, 4) for at in items.ring.indices}
+        indices = {
+            at: raw(at.segment, at.offset, items.ring.index_word) for at in items.ring.indices
+        }
         values = {
             low_word(before) if at == place else int.from_bytes(each, "little")
             for at, each in indices.items()

@@ -12,6 +12,8 @@ import signal
 import struct
 import tty
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 from shmtui.control import ptrace
@@ -32,6 +34,7 @@ from shmtui.control.global_variables import NOTHING, GlobalVariables, global_var
 from shmtui.control.loaded_code import loaded_code
 from shmtui.control.process_ids import number_of
 from shmtui.control.ptrace import Registers, Stops
+from shmtui.control.robust_list import head_of
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.procfs.process import read_stat
@@ -51,6 +54,9 @@ _MOST_SLEPT: Final = 50
 _MOST_BLOCKS, _MOST_BLOCK = 64, 1 << 18
 """Of allocated memory that threads may have in common, and the bytes of one; and so many calls that allocate."""
 _MOST_ALLOCATIONS: Final = 2000
+_LSEEK, _SET_ROBUST_LIST = 8, 273
+_LIST_HEAD: Final = 24
+"""Bytes of ``struct robust_list_head``."""
 _CLONE: Final = 56
 _CLONE_PARENT: Final = 0x8000
 _CLONE_CHILD_SETTID: Final = 0x01000000
@@ -112,6 +118,10 @@ class HeldProgram:
         self.breakpoints: dict[int, str] = {}
         """Functions by the address of their first instruction."""
         self._thread_id = 0
+        self._offsets: dict[int, int] = {}
+        """Where it stands in each file that it has open, by descriptor."""
+        self._robust_list = 0
+        """The head of its list of mutexes that it holds."""
         self.errno_address = 0
         """Where its first thread's errno lies; 0 where that is not known."""
         self.instructions: dict[int, bytes] = {}
@@ -185,6 +195,8 @@ class HeldProgram:
             self._call(own["malloc"], 1)
         self.errno_address = self._call(own[ERRNO_CALL], 0) if ERRNO_CALL in own else 0
         self._thread_id = self._find_thread_id()
+        self._offsets = _file_offsets(self.pid)
+        self._robust_list = head_of(self.pid)
         passed = CONTACT_CALLS - STARTING_CALLS - SYSTEM_V_CALLS | ALLOCATING_CALLS | FREEING_CALLS
         if self._blocks:
             self.globals = (self.globals or NOTHING).with_blocks(self._blocks, self._word)
@@ -370,6 +382,9 @@ class HeldProgram:
 
     def copy(self) -> int:
         """The PID of a copy of it, held where it is held, and traced."""
+        for descriptor, offset in self._offsets.items():
+            # All copies have it in common (fork(2)), and the one before has read on.
+            self._system_call(self.pid, _LSEEK, descriptor, offset, os.SEEK_SET)
         registers = self.registers.copy()
         registers.rax, registers.rdi = _CLONE, _CLONE_PARENT | signal.SIGCHLD
         registers.rsi = registers.rdx = registers.r10 = registers.r8 = 0
@@ -384,8 +399,20 @@ class HeldProgram:
         ptrace.resume(self.pid)
         Stops.next(self.pid)
         Stops.next(pid)
+        if self._robust_list:
+            # Else a mutex would not be set free as its holder is killed: fork(3) does that.
+            self._system_call(pid, _SET_ROBUST_LIST, self._robust_list, _LIST_HEAD)
         ptrace.store_registers(pid, self.registers)
         return pid
+
+    def _system_call(self, pid: int, number: int, *arguments: int) -> None:
+        """Have it or a new copy of it make one."""
+        registers = self.registers.copy()
+        registers.rax, registers.rip, registers.orig_rax = number, self.entry, 2**64 - 1
+        registers.rdi, registers.rsi, registers.rdx = (*arguments, 0, 0, 0)[:3]
+        ptrace.store_registers(pid, registers)
+        ptrace.resume(pid)
+        Stops.next(pid)
 
     def output(self) -> str:
         """What its copies have written to their terminal since the last call."""
@@ -405,6 +432,17 @@ class HeldProgram:
         if self.memory >= 0:
             os.close(self.memory)
         os.close(self.terminal)
+
+
+def _file_offsets(pid: int) -> dict[int, int]:
+    """Where a process stands in the files that it has open, by descriptor (proc_pid_fdinfo(5))."""
+    found: dict[int, int] = {}
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            if S_ISREG(Path(f"/proc/{pid}/fd/{name}").stat().st_mode):
+                with open(f"/proc/{pid}/fdinfo/{name}") as file:
+                    found[int(name)] = int(file.readline().removeprefix("pos:"))
+    return found
 
 
 def filled_environment(given: Mapping[bytes, bytes]) -> dict[bytes, bytes]:

@@ -243,6 +243,7 @@ def ring_of(segment: str, layout: Layout, *, plain: bool) -> Ring:
         layout.mutex, layout.empty, layout.full,
         count=layout.count[0] if layout.count is not None and plain else None,
         members=tuple((m.offset, SYNC_SIZES[m.kind], m.name) for m in layout.sync),
+        index_size=layout.index_size,
     )  # fmt: skip
 
 

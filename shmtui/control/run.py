@@ -109,6 +109,8 @@ class Run(msgspec.Struct):
     faults: list[ItemFault] = msgspec.field(default_factory=list)
     slept_through: tuple[str, Operation, int] | None = None
     """Who slept on a condition for ever, and woken did not sleep again: where, and in which step it woke."""
+    unread: int | None = None
+    """Items that nobody has loaded, where all have ended with status 0; None where that is not so, or not known."""
     foreign: bool = False
     """Whether a task became another program, or slept in the kernel for another reason than a join."""
 

@@ -64,6 +64,8 @@ class SearchOutcome(msgspec.Struct):
     took: set[str] = msgspec.field(default_factory=set)
     """The tasks that took an item in some execution."""
     consumers: set[str] = msgspec.field(default_factory=set)
+    unread: set[bool] = msgspec.field(default_factory=set)
+    """Whether items were left that nobody had loaded, of executions in which all have ended by themselves."""
     stopped: bool = False
     """By the user."""
     never_full: tuple[int, int] | None = None
@@ -76,6 +78,11 @@ class SearchOutcome(msgspec.Struct):
         """The consumers that took nothing in any order, where others did and every order was searched."""
         whole = any(part.complete for part in self.covered) and not self.left_looking
         return tuple(sorted(self.consumers - self.took)) if whole and self.took else ()
+
+    @property
+    def leaves_items(self) -> bool:
+        """Whether all end in some orders with items left that nobody has taken, and in others without."""
+        return len(self.unread) > 1
 
     @property
     def shortest(self) -> tuple[Finding, Run] | None:
@@ -300,6 +307,7 @@ class Search:
         items = self.execution.ring_items
         outcome.took |= set() if items is None else {run.steps[at].task for _put, at in items.taken}
         outcome.consumers |= {task for task, role in run.roles.items() if role is Role.CONSUMER}
+        outcome.unread |= set() if run.unread is None else {run.unread > 0}
         outcome.given_up += run.end is End.UNFINISHED
         self._hangs.note(run)
         for finding in judge(run, self.names):

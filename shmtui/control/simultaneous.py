@@ -45,6 +45,7 @@ def load_races(
             if (
                 place is not None
                 and common
+                and _overlap(loader.operation, storer.operation)
                 and any(
                     _is_of_slot(word, ring) or commuting.locks_out(loader.name, word)
                     for word in common
@@ -56,6 +57,14 @@ def load_races(
                     )
                 )
     return found
+
+
+def _overlap(one: Operation, other: Operation) -> bool:
+    """Whether they are about a byte in common: words of less than four bytes lie side by side in one."""
+    if one.place is None or other.place is None:
+        return False
+    first, second = one.place.offset, other.place.offset
+    return first < second + max(other.width, 1) and second < first + max(one.width, 1)
 
 
 def _is_of_slot(word: Place, ring: "Ring | None") -> bool:

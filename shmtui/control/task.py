@@ -74,6 +74,8 @@ class Task:
         """Whether it has ended before its process's other threads, so that its end is not told yet."""
         self.set_call = (0, 0, 0)
         """Of its last call of semop: where that begins and returns to, and the stack pointer."""
+        self.lock_call = ("", 0, 0, 0)
+        """The same of its last call that locks, after which function that was."""
         self.opens_semaphore = False
         """Whether it is in sem_open."""
         self.has_deadline = False

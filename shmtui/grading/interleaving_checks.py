@@ -9,6 +9,7 @@ from typing import Final
 from shmtui.grading.result import Facts, Said, Verdict, failed, passed, unknown, untold
 from shmtui.grading.trial import Refusal, Trial, Usual
 from shmtui.i18n import _, ngettext
+from shmtui.report.exploration import leaves_items_words
 
 _ITEM_FAULTS: Final = (
     "item-overwritten",
@@ -209,7 +210,9 @@ def exclusion(facts: Facts) -> Said:
 
 def items_kept(facts: Facts) -> Said:
     """No item is overwritten, lost, or taken from an empty slot."""
-    return _of_items(facts, _searched(facts, ("pair",), _ITEM_FAULTS))
+    said = _of_items(facts, _searched(facts, ("pair",), _ITEM_FAULTS))
+    left = any(facts.trial(name).leaves_items for name in ("pair", "end"))
+    return unknown(leaves_items_words()) if said.verdict is Verdict.PASS and left else said
 
 
 def taken_once(facts: Facts) -> Said:

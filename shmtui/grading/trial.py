@@ -123,6 +123,8 @@ class Trial(msgspec.Struct, frozen=True):
     """Exit statuses in the usual order other than 0."""
     starved: tuple[str, ...] = ()
     """The consumers that took no item in any order, though others did."""
+    leaves_items: bool = False
+    """Whether all end in some orders with items left that nobody has taken, and in others without."""
     made_again: str = ""
     """As of `Usual`."""
     replaced: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ from shmtui.grading.trial import Refusal, Shown, Trial, Usual
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
 from shmtui.procfs.elf import debug_size, section_sizes
-from shmtui.report.exploration import covered_words, order_lines
+from shmtui.report.exploration import covered_words, limits, order_lines
 from shmtui.shm.layout import ITEM_TYPES, SEED_NAME, SEED_SLOTS, seed_layout
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role
@@ -125,13 +125,14 @@ def searched(programs: Programs, items: int, seconds: float, *, fine: bool = Tru
         found = [shown(workshop, *each) for each in outcome.found.values()]
         whole = not (result.others or outcome.foreign or outcome.given_up or outcome.left_looking)
         ring = workshop.execution.ring
+        covered = [covered_words(part) for part in outcome.covered]
         complete = [p.fine for p in outcome.covered if p.complete and p.items == items and whole]
         return Trial(
             "", found=tuple(found), complete=True in complete, complete_calls=bool(complete),
-            covered="; ".join(covered_words(part) for part in outcome.covered),
+            covered="; ".join(covered if whole else [*covered, *limits(result)]),
             slots=0 if ring is None else ring.slots, ended=result.statuses,
             indexed=ring is not None and len(ring.indices) == 2, starved=outcome.starved,
-            made_again=_made_again(result.made_again, workshop),
+            leaves_items=outcome.leaves_items, made_again=_made_again(result.made_again, workshop),
             replaced=tuple(f"/{name}" for name in sorted(workshop.files.replaced)),
         )  # fmt: skip
 

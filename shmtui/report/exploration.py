@@ -109,21 +109,9 @@ def notes(result: "Exploration") -> Iterator[str]:
     for task in outcome.starved:
         text = _("{task} takes no item in any of these orders, though others do")
         yield text.format(task=task)
-    if outcome.given_up:
-        yield ngettext(
-            "{count} execution was given up after so many steps, and its end not judged",
-            "{count} executions were given up after so many steps, and their end not judged",
-            outcome.given_up,
-        ).format(count=outcome.given_up)
-    if outcome.foreign:
-        yield _(
-            "a task slept in the kernel or became another program: deadlocks are not judged there"
-        )
-    if result.others:
-        calls = ", ".join(sorted(result.others))
-        yield _(
-            "the programs may also wait by {calls}: these are not steps, and races are not judged"
-        ).format(calls=calls)
+    if outcome.leaves_items:
+        yield leaves_items_words()
+    yield from limits(result)
     if result.made_again and not any(part.starts for part in outcome.covered):
         second, first, place = result.made_again[0]
         text = _(
@@ -140,6 +128,37 @@ def notes(result: "Exploration") -> Iterator[str]:
         yield _("{task} ends with status {status}").format(task=task, status=status)
     if outcome.stopped:
         yield _("stopped by Ctrl+C: this is what was known by then")
+
+
+def limits(result: "Exploration") -> Iterator[str]:
+    """Why the orders that were seen are not all that there are, whatever their number."""
+    outcome = result.outcome
+    if outcome.left_looking:
+        yield _(
+            "one who looks again and again was not followed for ever: it might go on otherwise some time"
+        )
+    if outcome.given_up:
+        yield ngettext(
+            "{count} execution was given up after so many steps, and its end not judged",
+            "{count} executions were given up after so many steps, and their end not judged",
+            outcome.given_up,
+        ).format(count=outcome.given_up)
+    if outcome.foreign:
+        yield _(
+            "a task slept in the kernel or became another program: deadlocks are not judged there"
+        )
+    if result.others:
+        calls = ", ".join(sorted(result.others))
+        yield _(
+            "the programs may also wait by {calls}: these are not steps, and races are not judged"
+        ).format(calls=calls)
+
+
+def leaves_items_words() -> str:
+    """That the programs leave items, in some orders. It is no fault of theirs where what is left is no item, but a mark."""
+    return _(
+        "in some orders all programs end, and items are left in the ring that nobody has taken; in others none is left"
+    )
 
 
 def order_lines(run: "Run", names: "Names", until: int) -> Iterator[str]:

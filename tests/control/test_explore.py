@@ -220,13 +220,21 @@ def test_named_semaphores(built: Callable[..., str], explored: Explore) -> None:
         ("private", {"process-private"}),
         ("threads", set()),
         ("threads no-signal", {"deadlock"}),
+        ("robust", set()),
+        ("robust no-signal", {"deadlock"}),
+        ("robust inherits", set()),
+        ("robust threads", set()),
+        ("inherits", set()),
+        ("checks", set()),
     ],
 )
+@pytest.mark.parametrize("compiler", ["gcc", "musl-gcc"])
 def test_conditions(
-    built: Callable[..., str], explored: Explore, words: str, found: set[str]
+    built: Callable[..., str], explored: Explore, words: str, found: set[str], compiler: str
 ) -> None:
-    """Mutexes and conditions, of a child and its parent or of threads."""
-    record = explored("--producer", f"{built('monitor')} {words}", "--fine")
+    """Mutexes of each kind and conditions, of a child and its parent or of threads."""
+    program = built("monitor", compiler)
+    record = explored("--producer", f"{program} {words}", "--fine")
     assert kinds(record) == found
 
 

@@ -40,6 +40,30 @@ def test_a_word_of_the_programs_own_orders() -> None:
     assert not order.races
 
 
+def test_indices_of_one_byte_side_by_side() -> None:
+    """They are two; a word of the program's own beside them orders, and is no index."""
+    first, second, flag = (Place("ring", at) for at in (8, 9, 10))
+    order = HappensBefore([first, second], 1)
+    order.access("P1", Operation(Kind.STORE, 0, first, 0, 1), 0)
+    order.access("C1", Operation(Kind.STORE, 0, second, 0, 1), 1)
+    assert not order.races
+    order.access("C1", Operation(Kind.STORE, 0, flag, 0, 1), 2)
+    order.access("P1", Operation(Kind.LOAD, 0, flag, 0, 1), 3)
+    order.access("P1", Operation(Kind.STORE, 0, second, 0, 1), 4)
+    assert not order.races
+    order.access("C1", Operation(Kind.STORE, 0, first, 0, 1), 5)
+    assert [race.place for race in order.races] == [first]
+
+
+def test_the_upper_half_of_an_index_orders_nobody() -> None:
+    """Of one of eight bytes, which is stored whole."""
+    order = HappensBefore([INDEX])
+    for step, task in enumerate(["P1", "P2"]):
+        order.access(task, Operation(Kind.LOAD, 0, INDEX, 0, 8), 2 * step)
+        order.access(task, Operation(Kind.STORE, 0, INDEX, 0, 8), 2 * step + 1)
+    assert len(order.races) == 1
+
+
 def test_atomic_stores_do_not_race() -> None:
     """The processor orders them."""
     order = HappensBefore([INDEX])

@@ -1,10 +1,14 @@
 """What students write that is no textbook's: each mistake is found, and what is right is passed in every order."""
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from shmtui.control.program import HeldProgram
+from shmtui.control.robust_list import head_of
 from tests.control.test_explore import Explore, built, explored, kinds
 from tests.program import run_shmtui
 
@@ -193,3 +197,40 @@ def test_programs_that_make_no_calls_have_a_ring(
         "--producer", f"{program} p", "--consumer", f"{program} c", "--items", "1", "--budget", "2"
     )
     assert "5 × 4-byte items" in str(record["layout"])
+
+
+def test_items_that_are_read_from_a_file(
+    built: Callable[..., str], explored: Explore, tmp_path: Path
+) -> None:
+    """Each execution reads it from where the program stood before it met others."""
+    program, file = built("reading"), tmp_path / "items"
+    file.write_text("1 2 3")
+    record = explored("--producer", f"{program} {file}", "--consumer", program, "--items", "4", "--fine", code=0)  # fmt: skip
+    check(record, "")
+    assert sum(part["orders"] for part in record["covered"]) > 1
+
+
+def test_items_that_are_left_in_some_orders(
+    built: Callable[..., str], explored: Explore, tmp_path: Path
+) -> None:
+    """The consumer ends as the producer has, whatever lies in the ring: that is told, and no fault if it is a mark."""
+    program, file = built("reading"), tmp_path / "items"
+    file.write_text("1 2 3")
+    for word, left in (("early", True), ("", False)):
+        record = explored("--producer", f"{program} {file} {word}", "--consumer", program, "--items", "5", "--fine", code=0)  # fmt: skip
+        assert any("items are left in the ring" in note for note in record["notes"]) is left
+
+
+def test_copies_let_robust_mutexes_go(
+    built: Callable[..., str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed copy's are set free by the kernel: it knows the list of the thread's, as it does of a forked one's."""
+    monkeypatch.setenv("EXPLORED", f"/{name}")
+    held = HeldProgram([built("reading")], "P1")
+    copy = held.copy()
+    try:
+        assert head_of(copy) == head_of(held.pid) != 0
+    finally:
+        os.kill(copy, signal.SIGKILL)
+        os.waitpid(copy, 0)
+        held.close()

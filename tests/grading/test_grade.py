@@ -584,6 +584,14 @@ def test_a_consumer_that_finds_no_segment(tmp_path: Path) -> None:
     assert "shm_open(/texts) failed" in results["either-order"]["evidence"]
 
 
+def test_a_segment_of_system_v_that_is_not_there(tmp_path: Path) -> None:
+    """The call that fails is named, as one that opens a name is."""
+    file = tmp_path / "alone.c"
+    file.write_text("#include <sys/shm.h>\nint main(void) { return shmget(0x516, 4, 0600) < 0; }")
+    results = graded(source(tmp_path, "produtor"), str(file), *quick(tmp_path, "runs = 1"), code=1)
+    assert "shmget(0x516) failed: No such file or directory" in results["runs"]["evidence"]
+
+
 def test_no_advice_that_was_followed() -> None:
     """Programs that have debug information need not be compiled with -g."""
     known = ring_not_known(Facts({}))

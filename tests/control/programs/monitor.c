@@ -52,6 +52,12 @@ int main(int count, char **words)
         pthread_mutexattr_setpshared(&lock, PTHREAD_PROCESS_SHARED);
         pthread_condattr_setpshared(&condition, PTHREAD_PROCESS_SHARED);
     }
+    if (has("robust"))
+        pthread_mutexattr_setrobust(&lock, PTHREAD_MUTEX_ROBUST);
+    if (has("inherits"))
+        pthread_mutexattr_setprotocol(&lock, PTHREAD_PRIO_INHERIT);
+    if (has("checks"))
+        pthread_mutexattr_settype(&lock, PTHREAD_MUTEX_ERRORCHECK);
     pthread_mutex_init(&m->lock, &lock);
     pthread_cond_init(&m->room, &condition);
     pthread_cond_init(&m->items, &condition);
