@@ -203,6 +203,8 @@ class Process(msgspec.Struct, frozen=True):
     (CLONE_VM), or may have; such processes wake each other as threads do."""
     mapped_size: int | None = None
     """Bytes of the segment that it maps, in whole pages; None where it maps none, or unknown."""
+    mapped_from: int | None = None
+    """The first byte of the segment that it maps; None where it maps none, or unknown."""
     stores: tuple[str, ...] = ()
     """The indices that a breakpoint saw it store into: ``in``, ``out``."""
 

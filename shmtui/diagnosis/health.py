@@ -86,7 +86,7 @@ LOCK_FREE_RULES: Final = (
     files.orphan,
 )
 """Those of a ring without a lock: nothing tells whether it is stuck."""
-LAYOUT_RULES: Final = (files.other_width, files.other_struct)
+LAYOUT_RULES: Final = (files.other_width, files.other_struct, files.other_place)
 """The rules that show that the layout is not the program's: then no other is asked."""
 
 

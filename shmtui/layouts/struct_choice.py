@@ -186,6 +186,10 @@ def _inside(
         end = member.offset + member.shape.size
         return Struct((path,), member.members, end, struct.place)
     inner, length = _element_of(member, structs), member.length or 0
+    if inner is None and member.element is not None and member.element.members:
+        # A struct without a name is none of ``structs``.
+        held = _shifted(member.element.members, -member.offset)
+        inner = Struct((path,), held, member.element.shape.size, struct.place)
     if inner is not None and index is not None and int(index) >= length:
         text = _("{path} does not exist: {member} has {count}, from [0] to [{last}]")
         raise ShmtuiError(text.format(path=path, member=member.name, count=length, last=length - 1))

@@ -45,7 +45,7 @@ _VOCABULARY: Final[dict[str, tuple[frozenset[str], frozenset[str], frozenset[str
             "writer writing wr w ent enqueue push escrever escritor produce widx wpos wptr "
             "insere deposita deposit append"
         ),
-        _words("head rear inicio cabeca tras end final wp wrp back last ultimo"),
+        _words("head rear inicio ini cabeca tras end final wp wrp back last ultimo"),
     ),
     "out": (
         _words("out read get remove saida leitura remover remocao cons consumer consumidor"),
@@ -77,7 +77,7 @@ _VOCABULARY: Final[dict[str, tuple[frozenset[str], frozenset[str], frozenset[str
     ),
     COUNT: (
         _words(
-            "count cnt counter contador contagem qtd qtde quantidade quantos quantas ocupacao occupancy"
+            "count cnt counter cont contador contagem qtd qtde quantidade quantos quantas ocupacao occupancy"
         ),
         _words("num n used ocupados filled fill full total size tamanho len length"),
         frozenset(),
@@ -178,10 +178,28 @@ def roles_by_name(names: list[str]) -> tuple[tuple[SemaphoreRole, str], ...]:
     (<SemaphoreRole.EMPTY: 'empty'>, '/app_vazio')
     >>> [role.value for role, _name in roles_by_name(["/q_lock", "/q_slots", "/q_items"])]
     ['mutex', 'empty', 'full']
+    >>> [name for _role, name in roles_by_name(["/q_not_full", "/q_not_empty"])]
+    ['/q_not_full', '/q_not_empty']
     """
     found = []
-    for role, words in _STEMS.items():
-        matching = [name for name in names if any(word in name.lower() for word in words)]
+    for role in _STEMS:
+        matching = [name for name in names if role in _roles_in(name)]
         if len(matching) == 1:
             found.append((role, matching[0]))
     return tuple(found)
+
+
+_DENIED: Final = re.compile(r"(?:^|_)(?:not|non|nao)_?([a-z]+)")
+"""A word that another one denies: who waits until the ring is not full takes a free slot."""
+
+
+def _roles_in(name: str) -> set[SemaphoreRole]:
+    """The roles that the words of a named semaphore stand for."""
+    text = "_".join(words_of(name))
+    denied, rest = _DENIED.findall(text), _DENIED.sub("_", text)
+    found = {role for role, stems in _STEMS.items() if any(stem in rest for stem in stems)}
+    return found | {
+        SemaphoreRole(opposite)
+        for role, opposite in _OPPOSITE.items()
+        if any(word.startswith(_STEMS[SemaphoreRole(role)]) for word in denied)
+    }

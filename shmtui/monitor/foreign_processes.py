@@ -196,6 +196,7 @@ class ForeignProcesses:
             has_handlers=bool(tracked.last.caught & _SENT_FOR_WORK),
             catches_signals=bool(tracked.last.caught & ~_NO_ORDERS),
             mapped_size=use.mapped_size if use.maps else None,
+            mapped_from=min((m.offset for m in use.maps), default=None),
         )
 
     def _may_share_memory(self, pid: int, use: FileUse, foreign: Iterable[int]) -> bool:

@@ -1043,6 +1043,19 @@ def test_a_process_with_another_view() -> None:
     assert {f.remedy for f in said} == {"in the program, pass MAP_SHARED to mmap"}
 
 
+def test_a_part_that_nobody_maps() -> None:
+    """What lies there is nobody's ring, however it looks: it is said, and nothing else is concluded."""
+    behind = replace(peer(1, Role.UNKNOWN, None), access=Access.WRITE, mapped_from=4096)
+    odd = diagnose(looks(shown(0, 0, 0, 0, behind, replace(behind, pid=2, mapped_from=8192))))
+    assert [f.code for f in odd.findings] == ["other-struct"]
+    assert odd.findings[0].certainty is Certainty.LIKELY
+    assert any("byte 4,096 on" in line for line in odd.findings[0].evidence)
+    for first in (0, 64, None):
+        beside = replace(behind, pid=2, mapped_from=first)
+        assert not found(shown(0, 1, 5, 0, behind, beside), "other-struct")
+    assert not found(shown(0, 1, 5, 0), "other-struct")
+
+
 def test_a_segment_without_bytes() -> None:
     """Nobody called ftruncate: said without any layout."""
     one = replace(EMPTY, segment=replace(EMPTY.segment, size=0))

@@ -43,6 +43,26 @@ def test_a_path_names_a_ring_inside_a_segment(tmp_path: Path) -> None:
     assert [ring.size for ring in found] == [136, 136 + 2 * 128, 136 + 3 * 128]
 
 
+def test_a_path_names_a_ring_in_an_array_of_structs_without_a_name(tmp_path: Path) -> None:
+    """It is declared where it stands, also within another such array."""
+    text = """\
+#include <semaphore.h>
+typedef struct {
+    int version;
+    struct { int id; struct { int data[6]; int in, out; sem_t empty, full; } lanes[2]; sem_t mutex; } roads[3];
+} network;
+"""
+    structs = read(tmp_path, text)
+    found = layout(choose_struct(structs, "network.roads[2].lanes[1]", 0, {}))
+    road, lane = 8 + 2 * 232, 8 + 96
+    assert (found.data, found.in_, found.full) == (road + lane, road + lane + 24, road + lane + 64)
+    assert {"full", "roads[2].mutex", "roads[0].lanes[1].full"} <= {x.name for x in found.sync}
+    with pytest.raises(ShmtuiError, match=r"from \[0\] to \[2\]"):
+        choose_struct(structs, "network.roads[3].lanes[1]", 0, {})
+    with pytest.raises(ShmtuiError, match=r"say which, as network\.roads\[0\]"):
+        choose_struct(structs, "network.roads", 0, {})
+
+
 def test_the_locks_of_the_rings_beside_it_are_known(tmp_path: Path) -> None:
     """A thread asleep on one of them is blocked on that, and none of a stranger's words."""
     structs = read(tmp_path, CHANNELS)

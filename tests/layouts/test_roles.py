@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.member_roles import Roles, assign_roles
 from shmtui.layouts.struct_members import Member, Struct
-from shmtui.layouts.vocabulary import ROLES, fitness
+from shmtui.layouts.vocabulary import COUNT, ROLES, fitness, roles_by_name
 from shmtui.shm.item_shape import Array, Scalar
+from shmtui.shm.protocol import SemaphoreRole
 from tests.layouts.reading import one
 
 INT = Scalar("i", 4)
@@ -52,6 +53,7 @@ NAMES = [
     ("dados", "insere", "retira", "trava", "vagas", "itens"),
     ("jobs", "back", "front", "lock", "room", "ready"),
     ("orders", "last", "first", "lock", "free", "used"),
+    ("itens", "ini", "fim", "mutex1", "vaga", "ocupados"),
 ]
 
 
@@ -60,6 +62,30 @@ def test_usual_names_are_told(tmp_path: Path, names: tuple[str, ...]) -> None:
     """English and Portuguese, snake and camel, with the usual additions."""
     struct = one(tmp_path, buffer(*names))
     assert chosen(assign_roles(struct, {})) == names
+
+
+@pytest.mark.parametrize(
+    ("free", "items"),
+    [
+        ("/a_not_full", "/a_not_empty"), ("/a.naoCheio", "/a.naoVazio"), ("/notfull", "/notempty"),
+        ("/a_not_full_slots", "/a_nonempty_items"), ("/a_NOT_FULL", "/a_ready_items"),
+        ("/notification_empty", "/notification_full"), ("/node_free", "/node_used"),
+    ],
+)  # fmt: skip
+def test_a_named_semaphore_that_denies_a_word(free: str, items: str) -> None:
+    """Who waits until the ring is not full takes a free slot."""
+    for names in ([free, items, "/a_mutex"], ["/a_mutex", items, free]):
+        told = dict(roles_by_name(names))
+        assert told == {
+            SemaphoreRole.MUTEX: "/a_mutex", SemaphoreRole.EMPTY: free, SemaphoreRole.FULL: items,
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["count", "cont", "cont_itens", "qtd", "numItens"])
+def test_a_count_is_told(name: str) -> None:
+    """As courses abbreviate it."""
+    assert fitness(name, COUNT)
+    assert not any(fitness(name, role) for role in ("in", "out", "mutex"))
 
 
 def test_a_lone_array_of_another_name_is_the_data(tmp_path: Path) -> None:

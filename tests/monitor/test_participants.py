@@ -6,6 +6,7 @@ import mmap
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -73,6 +74,7 @@ def test_each_way_to_have_a_segment(
         found = process_of(sampler.sample(thorough=True), peer.pid)
         assert found is not None
         assert (found.access, found.role, found.mapped_size) == (access, role, mapped)
+        assert found.mapped_from == (0 if mapped else None)
         assert found.takes_part is (way in {"write", "guarded", "file"})
         assert found.bits == 64
         assert sampler.counts_exactly is not found.takes_part
@@ -306,3 +308,29 @@ def test_a_struct_that_is_another_ones_tells_no_marks(name: str, tmp_path: Path)
         record = json.loads(run_shmtui("stat", name, "--slots", "5", "--json").stdout)
         assert {each["shared"] for each in record["sync"]} == {None}
     path.unlink()
+
+
+def test_a_ring_behind_the_first_page_is_not_looked_for_in_it(name: str) -> None:
+    """All that use the segment map it from its second page on: its zeros are no semaphores that nobody
+    initialised.
+    """
+    path = Path(segment_path(name))
+    path.write_bytes(bytes(2 * BYTES))
+    text = "import mmap, os, sys; f = os.open(sys.argv[1], os.O_RDWR); m = mmap.mmap(f, 0, offset=mmap.PAGESIZE)"
+    command = [
+        sys.executable,
+        "-c",
+        f"{text}; print('ready', flush=True); sys.stdin.read()",
+        str(path),
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        layout = "data=0:5xint32,in=20:int32,out=24,mutex=32,empty=64,full=96"
+        done = run_shmtui("check", name, "--layout", layout, "--for", "2")
+        process.communicate(timeout=PATIENCE)
+    path.unlink()
+    assert done.returncode == 1
+    assert f"mapped from byte {BYTES:,} on" in done.stdout
+    assert f"PID {process.pid}" in done.stdout
+    assert "never-initialised" not in done.stdout

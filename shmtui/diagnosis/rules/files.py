@@ -147,6 +147,35 @@ def other_struct(history: History) -> Iterator[Finding]:
         )
 
 
+def other_place(history: History) -> Iterator[Finding]:
+    """All that use the segment map a part of it behind the layout alone: its bytes are not those that they work on."""
+
+    def behind(s: Snapshot) -> bool:
+        users, needed = _users(s), _needed(s.layout)
+        return bool(users) and all((p.mapped_from or 0) >= needed > 0 for p in users)
+
+    if history.agreeing(behind) < min(2, len(history.snapshots)):
+        return
+    users = _users(history.now)
+    first = min(p.mapped_from or 0 for p in users)
+    yield Finding(
+        "other-struct",
+        Status.WARNING,
+        _("nobody maps the first {count:,} bytes, where this layout lies").format(
+            count=_needed(history.now.layout)
+        ),
+        (
+            _("mapped from byte {first:,} on, by {who} (/proc/PID/maps)").format(
+                first=first, who=names(users)
+            ),
+            _("nothing else is concluded from a layout that is not, or not all of, the program's"),
+        ),
+        Certainty.LIKELY,  # A program may map one part after the other.
+        _("say where the ring lies in the file, by all its offsets: --layout"),
+        subject="place",
+    )
+
+
 def by_words_beside(history: History) -> list[Process]:
     """The processes that slept on a byte where the layout has nothing to wait on, by a futex of their own, as the
     types tell that it is based on: of a layout that is not from types, it is likelier another struct.
