@@ -52,7 +52,7 @@ def at_call(task: "Task", function: str) -> int | None:
         calls.tell_process(task, function)
         return 0
     if function in OTHER_MEANS:
-        task.program.note_other_means(function, site)
+        task.program.note_other_means(task.pid, function, site, task.registers)
         task.over()
         return 0
     if function in FREEING_CALLS:

@@ -42,12 +42,16 @@ PROCESS_CALLS: Final = frozenset("getpid getppid kill".split())
 """Those that tell, or take, the PID of a process."""
 SET_CALLS: Final = frozenset({"semop", "semtimedop"})
 SYSTEM_V_CALLS: Final = SET_CALLS | frozenset({"semget", "shmget", "msgget"})
-OTHER_MEANS: Final = frozenset(
+ALARM_CALLS: Final = frozenset("alarm ualarm setitimer".split())
+"""Those that have SIGALRM sent some time later, setitimer another one too."""
+LOCKING_FILES: Final = frozenset({"fcntl", "fcntl64"})
+"""Calls that may wait for a lock on a file, and mostly do something else."""
+OTHER_MEANS: Final = (ALARM_CALLS | LOCKING_FILES).union(
     "flock lockf msgrcv mq_receive mq_timedreceive pipe pipe2 socketpair socket sigwait sigsuspend "
-    "pause mkfifo eventfd pthread_rwlock_rdlock pthread_rwlock_wrlock "
+    "pause mkfifo eventfd pthread_rwlock_rdlock pthread_rwlock_wrlock timer_settime "
     "pthread_spin_lock".split()
 )
-"""Calls by which programs may wait for each other, and which are no steps."""
+"""Calls by which programs may wait for each other or be interrupted, and which are no steps."""
 LIBRARYS_MEANS: Final = frozenset(name for name in OTHER_MEANS if name.startswith("pthread_"))
 """Those of them that a library makes for itself: where the program's own code makes them, they count."""
 STATUS_CALLS: Final = frozenset(

@@ -26,14 +26,23 @@ def signals(thread: int) -> tuple[int, ...]:
 
     OSError: it has ended.
     """
+    own, shared, blocked, ignored, handled = _signals(thread)
+    told = ~_OF_CHILDREN | blocked | handled
+    return own & told, shared & told, blocked, ignored, handled
+
+
+def caught(thread: int) -> int:
+    """The signals that have a handler, a bit each. OSError: it has ended."""
+    return _signals(thread)[-1]
+
+
+def _signals(thread: int) -> list[int]:
     found: dict[str, int] = {}
     for line in Path(f"/proc/{thread}/status").read_text("utf-8", "replace").splitlines():
         name, _colon, value = line.partition(":")
         if name in _SIGNALS:
             found[name] = int(value, 16)
-    own, shared, blocked, ignored, caught = (found.get(name, 0) for name in _SIGNALS)
-    told = ~_OF_CHILDREN | blocked | caught
-    return own & told, shared & told, blocked, ignored, caught
+    return [found.get(name, 0) for name in _SIGNALS]
 
 
 def descriptors(pid: int) -> tuple[object, ...] | None:

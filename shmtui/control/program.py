@@ -6,6 +6,7 @@ process makes a system call on the tracer's word.
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import pty
 import signal
@@ -18,11 +19,13 @@ from typing import Final
 
 from shmtui.control import ptrace
 from shmtui.control.entry_points import (
+    ALARM_CALLS,
     ALLOCATING_CALLS,
     CONTACT_CALLS,
     ERRNO_CALL,
     FREEING_CALLS,
     LIBRARYS_MEANS,
+    LOCKING_FILES,
     OTHER_MEANS,
     PROCESS_CALLS,
     SLEEPING_CALLS,
@@ -31,6 +34,7 @@ from shmtui.control.entry_points import (
     asks_time,
 )
 from shmtui.control.global_variables import NOTHING, GlobalVariables, global_variables
+from shmtui.control.kernel_state import caught
 from shmtui.control.loaded_code import loaded_code
 from shmtui.control.process_ids import number_of
 from shmtui.control.ptrace import Registers, Stops
@@ -55,6 +59,10 @@ _MOST_BLOCKS, _MOST_BLOCK = 64, 1 << 18
 """Of allocated memory that threads may have in common, and the bytes of one; and so many calls that allocate."""
 _MOST_ALLOCATIONS: Final = 2000
 _LSEEK, _SET_ROBUST_LIST = 8, 273
+_WAIT_FOR_A_LOCK: Final = frozenset({fcntl.F_SETLKW, 38})
+"""Commands of fcntl(2); the other one is F_OFD_SETLKW."""
+_ALARMS: Final = sum(1 << (n - 1) for n in (signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF))
+"""Bits of the signals of setitimer(2)."""
 _LIST_HEAD: Final = 24
 """Bytes of ``struct robust_list_head``."""
 _CLONE: Final = 56
@@ -263,7 +271,7 @@ class HeldProgram:
             shared = self.registers.rcx & _MAP_SHARED and self.registers.rdx & _PROT_WRITE
             if function not in passed or (function == "mmap" and shared):
                 break
-            self.note_other_means(function, site)
+            self.note_other_means(self.pid, function, site, self.registers)
             if function in allocating:
                 self._allocates(function, site)
                 allocations += 1
@@ -310,9 +318,16 @@ class HeldProgram:
         """Whether its own code lies there, and not a library's."""
         return any(begin <= address < end for begin, end in self._own_code)
 
-    def note_other_means(self, function: str, site: int) -> None:
-        """It, or a copy of it, calls a function, and that returns to ``site``."""
-        if function in OTHER_MEANS and (function not in LIBRARYS_MEANS or self.is_own(site)):
+    def note_other_means(self, pid: int, function: str, site: int, registers: Registers) -> None:
+        """It, or a copy of it, stands before a function that returns to ``site``."""
+        counts = function in OTHER_MEANS
+        if function in LIBRARYS_MEANS:
+            counts = self.is_own(site)
+        elif function in LOCKING_FILES:
+            counts = registers.rsi & 0xFFFFFFFF in _WAIT_FOR_A_LOCK
+        elif function in ALARM_CALLS:
+            counts = bool(caught(pid) & _ALARMS)  # Else it ends the program, which hangs by then.
+        if counts:
             self.other_means.add(function)
 
     def is_loaders(self, address: int) -> bool:

@@ -150,7 +150,7 @@ def limits(result: "Exploration") -> Iterator[str]:
     if result.others:
         calls = ", ".join(sorted(result.others))
         yield _(
-            "the programs may also wait by {calls}: these are not steps, and races are not judged"
+            "the programs may also wait, or be interrupted, by {calls}: these are not steps, and races are not judged"
         ).format(calls=calls)
 
 

@@ -221,6 +221,26 @@ def test_items_that_are_left_in_some_orders(
         assert any("items are left in the ring" in note for note in record["notes"]) is left
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("alarm caught", "alarm"),
+        ("timer caught", "setitimer"),
+        ("alarm", ""),
+        ("lock", "fcntl"),
+        ("", ""),
+    ],
+)
+def test_what_is_no_step_is_told(
+    built: Callable[..., str], explored: Explore, words: str, told: str
+) -> None:
+    """An alarm that a handler waits for may ring at any step; one that nobody waits for ends what hangs."""
+    record = explored("--producer", f"{built('odd')} {words}", code=0)
+    notes = " ".join(note for note in record["notes"] if "these are not steps" in note)
+    asked = [call for call in ("alarm", "setitimer", "fcntl") if call in notes]
+    assert asked == [told] * bool(told), record
+
+
 def test_copies_let_robust_mutexes_go(
     built: Callable[..., str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 #include "shared.h"
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 
 #define TEXT "shared\n"
@@ -32,6 +33,26 @@ static int pass(char *word)
     return 0;
 }
 
+static void rings(int number)
+{
+    (void)number;
+}
+
+/* Asks for an alarm, or for a lock on a file; or does what is done by the same calls, and keeps nobody waiting. */
+static int ask(void)
+{
+    struct flock lock = {.l_type = F_WRLCK};
+    if (has("caught"))
+        signal(SIGALRM, rings);
+    if (has("alarm"))
+        alarm(2);
+    if (has("timer"))
+        return setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_sec = 2}, 0);
+    if (has("lock"))
+        return fcntl(memfd_create("odd", 0), F_SETLKW, &lock);
+    return fcntl(1, F_GETFL) < 0;
+}
+
 int main(int count, char **words)
 {
     given = words;
@@ -44,7 +65,7 @@ int main(int count, char **words)
     if (has("pid"))
         printf("%d %d\n", word[32] = getpid(), getppid());
     memcpy(word, TEXT, sizeof TEXT);
-    if (!has("pid") && !has("chance") && pass((char *)word))
+    if (!has("pid") && !has("chance") && (ask() || pass((char *)word)))
         abort();
     sem_post(semaphore);
     return 0;
