@@ -47,6 +47,10 @@ OF_CLICK: Final = (
     ("{value!r} is not {choice}.", "{value!r} is not one of {choices}."),
     "{value!r} is not a valid {number_type}.",
     "{value} is not in the range {range}.",
+    "{name} {filename!r} does not exist.",
+    "{name} {filename!r} is a file.",
+    "{name} {filename!r} is a directory.",
+    "{name} {filename!r} is not readable.",
 )
 """What click says of itself in the help and of wrong usage, as far as ours can be used wrongly."""
 

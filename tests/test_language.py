@@ -249,6 +249,7 @@ def test_help_speaks_it(command: str) -> None:
         (("completion", "tcsh"), "'tcsh' não é um destes"),
         (("attach", "--refresh", "900"), "taxa de quadros"),
         (("stat", "/shmtui-test-none"), "não existe"),
+        (("grade", "--class", "/shmtui-test-none"), "'/shmtui-test-none' não existe"),
     ],
 )
 def test_a_refusal_speaks_it(arguments: tuple[str, ...], said: str) -> None:

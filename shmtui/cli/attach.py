@@ -36,10 +36,18 @@ WAIT_SECONDS: Final = 0.1
 )
 @click.option("--wait", is_flag=True, help="Wait for a segment that does not exist yet.")
 @click.option(
-    "--produce-rate", type=RATE, default="1", show_default=True, help="Of producers added."
+    "--produce-rate",
+    type=RATE,
+    default="1",
+    show_default=True,
+    help="Rate of the producers that you add.",
 )
 @click.option(
-    "--consume-rate", type=RATE, default="0.5", show_default=True, help="Of consumers added."
+    "--consume-rate",
+    type=RATE,
+    default="0.5",
+    show_default=True,
+    help="Rate of the consumers that you add.",
 )
 @exact_option
 @record_option

@@ -29,11 +29,13 @@ ENOUGH_SAMPLES = 12
 @click.option(
     "--for", "seconds", type=SECONDS, default="3", show_default=True, help="How long to watch."
 )
-@click.option("--json", "as_json", is_flag=True, help="The last snapshot as one line of JSON.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print the last snapshot as one line of JSON."
+)
 @click.option(
     "--graph",
     is_flag=True,
-    help="Also who waits for what, and who holds it, over all their segments.",
+    help="Also show who waits for what, and who holds it, over all segments of these processes.",
 )
 @layout_options
 def command(name: str | Path, seconds: float, as_json: bool, graph: bool, **layout: Any) -> int:

@@ -87,9 +87,9 @@ def command(producers: tuple[str, ...], consumers: tuple[str, ...], items: int, 
 
     One of them runs at a time, up to its next step: a semaphore or lock, or a load or
     store of shared memory. Each order is another execution from the start. sleep takes
-    no time. Found are deadlocks, items overwritten or taken twice, crashes, semaphores
-    not initialised or not shared, and stores that nothing orders; what was covered is
-    said. They run in a /dev/shm of their own where the system allows it, and are started
+    no time. It finds deadlocks, items overwritten or taken twice, crashes, semaphores
+    not initialised or not shared, and stores that nothing orders, and says what it
+    covered. The programs run in a /dev/shm of their own where the system allows it, and are started
     in the order given here, producers first, unless --start any says otherwise.
 
     Exit 0: nothing found. Exit 1: findings. Exit 2: it cannot be done, or the programs

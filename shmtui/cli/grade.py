@@ -43,7 +43,7 @@ _MOST_PROGRAMS = 4
 @click.option("--print-rubric", is_flag=True, help="Print the rubric of the classical exercise.")
 @click.option(
     "--format", "form", type=click.Choice(_FORMATS), default="text", show_default=True,
-    help="Of the report; with --class, of each student's file.",
+    help="The format of the report; with --class, of each student's file.",
 )  # fmt: skip
 @click.option(
     "--table", type=click.Choice(("text", "csv", "md")), default="text", show_default=True,
@@ -55,7 +55,7 @@ _MOST_PROGRAMS = 4
 )  # fmt: skip
 @click.option(
     "--budget", type=SECONDS, default="30", show_default=True,
-    help="About how many seconds of processor time to try a submission for.",
+    help="Try a submission for about this many seconds of processor time.",
 )  # fmt: skip
 @click.option("--hints", is_flag=True, help="Say what to change, too.")
 @click.option(

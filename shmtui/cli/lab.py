@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     "--steps",
     "held",
     is_flag=True,
-    help="Its mistake, held at the very step where it happens; step on and back through the source.",
+    help="Show its mistake held at the very step where it happens; step on and back through the source.",
 )
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 def command(name: str | None, held: bool, ascii_only: bool) -> int:
     """Start a prepared scene with a text beside it: what you see, why, what to press.
 
     Without NAME, the list of lessons. A lesson has a segment of its own, runs real
-    processes over it, and takes all of it away at the end. What its text tells to press is
-    ticked off; the keys ] and [ go to the next lesson and to the one before.
+    processes over it, and takes all of it away at the end. What its text tells you to press
+    is ticked off; the keys ] and [ go to the next lesson and to the one before.
 
     \b
     Examples:
@@ -45,7 +45,7 @@ def command(name: str | None, held: bool, ascii_only: bool) -> int:
         for lesson in LESSONS:
             click.echo(f"{lesson.name:<{width}}  {_(lesson.title)}")
         click.echo()
-        click.echo(_("shmtui lab NAME starts one; its text tells what to press"))
+        click.echo(_("shmtui lab NAME starts one; its text tells you what to press"))
         return ExitCode.OK
     from shmtui.cli.open_dashboard import configured, show_dashboard
     from shmtui.session.lesson_run import start

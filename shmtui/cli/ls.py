@@ -38,17 +38,27 @@ def _columns(text: str) -> tuple[str, ...]:
 
 
 columns_option = click.option(
-    "--columns", type=Parsed("name,size,...", _columns), help="Only these columns."
+    "--columns", type=Parsed("name,size,...", _columns), help="Show only these columns."
 )
 
 
 @click.command("ls", cls=TranslatedCommand, short_help="List everything that processes share")
-@click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only of that kind.")
+@click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice(KINDS),
+    multiple=True,
+    help="Only this kind; can be repeated.",
+)
 @click.option("--orphans", is_flag=True, help="Only what no process maps or has open any more.")
-@click.option("--sort", type=click.Choice(SORTS), help="In that order.")
-@click.option("--group", type=click.Choice(GROUPS), help="In groups, with their memory in all.")
+@click.option("--sort", type=click.Choice(SORTS), help="Sort the rows by this.")
+@click.option(
+    "--group",
+    type=click.Choice(GROUPS),
+    help="Group the rows by this, and say how much memory each group takes.",
+)
 @columns_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @pid_option
 def command(
     kinds: tuple[str, ...],

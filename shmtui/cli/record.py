@@ -20,7 +20,7 @@ from shmtui.i18n import _
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
     metavar="FILE",
-    help="Where to.",
+    help="The file to write.",
 )
 @click.option("--duration", type=SECONDS, help="End after this many seconds.")
 @click.option("--rate", type=HERTZ, default="10", show_default=True, help="Snapshots per second.")
@@ -28,10 +28,10 @@ from shmtui.i18n import _
     "--max-size",
     type=BYTES,
     metavar="SIZE",
-    help="Past this size FILE becomes FILE.1, and a new FILE is begun: 100M.",
+    help="Past this size, such as 100M, FILE becomes FILE.1, and a new FILE is begun.",
 )
 @click.option(
-    "--max-age", type=AGE, metavar="TIME", help="The same past this time: 90s, 30m, 8h or 7d."
+    "--max-age", type=AGE, metavar="TIME", help="The same past this age: 90s, 30m, 8h or 7d."
 )
 @click.option("--force", is_flag=True, help="Replace a recording that has the name.")
 @exact_option
@@ -50,7 +50,7 @@ def command(
     """Record a segment, without touching it, until Ctrl+C or for as long as you say.
 
     The file holds every snapshot whole, with all events and findings, and can be read while it grows and
-    after any end: by shmtui replay, and as lines of JSON by zcat. Values that the segment holds
+    however it ended: by shmtui replay, and as lines of JSON by zcat. Values that the segment holds
     are in it, and the names and users of processes: it is readable by you alone.
 
     \b

@@ -62,10 +62,10 @@ def command(
 
     The plan says what is wrong, which words change from what to what, who is stopped for
     a moment, and what it rests on. mutex is set where its holder was seen to die, or with
-    --lock; empty and full where what they have to be is proved, or with --permits; a
+    --lock; empty and full where their right values are proved, or with --permits; a
     pthread mutex where its owner is dead and nobody else is awake. Nothing is
-    changed without --yes, and nothing where the state can be read in two ways. What is
-    changed is kept, and --undo puts it back as long as nothing has moved. Exit 0:
+    changed without --yes, and nothing where the state can be read in two ways. The old
+    values are kept, and --undo puts them back as long as nothing has moved. Exit 0:
     healthy; 1: something is still wrong, or left open; 2: refused.
 
     \b

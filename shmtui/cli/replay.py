@@ -26,8 +26,7 @@ from shmtui.i18n import _
 @click.option(
     "--align",
     type=click.Choice(["wall", "start"]),
-    help="What is the same instant of two recordings: the time of day, as it is where they have "
-    "any in common, or the time since the start of each.",
+    help="How two recordings are lined up: by the time of day, as by default where they have any in common, or by the time since the start of each.",
 )
 @click.option(
     "--headless", is_flag=True,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Where to; by default the text is printed, and a capsule gets a name of its own.",
+    help="The file to write; by default the text is printed, and a capsule gets a name of its own.",
 )
 @click.option(
     "--capsule",
@@ -52,12 +52,12 @@ def command(
     force: bool,
     **layout: Any,
 ) -> int:
-    """Write all that an incident ticket needs of a segment, as Markdown, without touching it.
+    """Write all that an incident ticket needs about a segment, as Markdown, without touching it.
 
     When and where, the layout, the ring, its locks, each process with its threads and what these
     wait on, the findings with their evidence, what a repair would do, the last events. With --capsule
     the file is a recording of what was watched, with the bytes of the segment (up to 16 MiB that are
-    no zeros) and all of this beside: shmtui replay, stat, check and report read it on any
+    not zeros) and all of this besides: shmtui replay, stat, check and report read it on any
     machine. Both are readable by you alone; --redact leaves out who, where and the values.
 
     \b

@@ -9,12 +9,12 @@ from shmtui.errors import ExitCode, ShmtuiError
 
 @click.command("rm", cls=TranslatedCommand, short_help="Remove a segment and what belongs to it")
 @click.argument("names", type=REMOVABLE, nargs=-1, required=True, metavar="NAME...")
-@click.option("--force", is_flag=True, help="Even while live processes use it.")
+@click.option("--force", is_flag=True, help="Remove it even while live processes use it.")
 def command(names: tuple[str, ...], force: bool) -> int:
     """Remove a segment with its control block and semaphores, a named semaphore, a System V object
     or a message queue.
 
-    Of several names each is removed that can be; exit 2 if one could not.
+    Of several names, it removes all that it can; exit 2 if one could not be removed.
 
     \b
     Examples:

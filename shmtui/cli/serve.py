@@ -47,14 +47,13 @@ def _installing(library: str) -> str:
     default="120x40",
     show_default=True,
     metavar="COLUMNSxROWS",
-    help="Of the screen that all see; each page scales it to its window.",
+    help="The size of the screen that all see; each page scales it to its window.",
 )
 @click.option(
     "--font-size",
     type=click.IntRange(6, 200),
     metavar="PIXELS",
-    help="Of the page at the start, as for a projector; by default as large as fits. The buttons of "
-    "each page change it, and a viewer's keys + and -; 0 fits it again.",
+    help="The size of the letters at the start, as for a projector; by default as large as fits. The buttons of each page change it, and so do a viewer's keys + and -; 0 fits it again.",
 )
 @dashboard_options
 @layout_options

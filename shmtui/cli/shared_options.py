@@ -35,7 +35,7 @@ def stacked(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
 
 pid_option = click.option(
     "--pid", type=click.IntRange(1), metavar="PID",
-    help="In the /dev/shm of that process, such as one in a container.",
+    help="Look in the /dev/shm of this process, such as one in a container.",
 )  # fmt: skip
 layout_options = stacked(
     click.option("--header", type=HEADER_FILE, metavar="FILE[:PATH]",
@@ -176,7 +176,7 @@ def folder_of(pid: int | None) -> str:
     except PermissionError:
         wrong = _("this user may not look into the /dev/shm of PID {pid}: run shmtui as root")
     except OSError:
-        wrong = _("cannot see the /dev/shm of PID {pid}: is it running, and has it one?")
+        wrong = _("cannot see the /dev/shm of PID {pid}: is it running, and does it have one?")
     else:
         if not astray:
             return folder

@@ -33,7 +33,7 @@ EXACT_SECONDS = 5.0
 
 @click.command("stat", cls=TranslatedCommand, short_help="Show a snapshot of a segment")
 @click.argument("name", type=LOOKED_AT)
-@click.option("--json", "as_json", is_flag=True, help="The snapshot as one line of JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the snapshot as one line of JSON.")
 @click.option("--interval", type=SECONDS, help="Sample again at this interval, in seconds.")
 @click.option("--count", type=click.IntRange(1), help="Stop after so many samples.")
 @click.option(
@@ -56,7 +56,7 @@ def command(
 ) -> int:
     """Take a snapshot of a segment, without touching it; or show the last one in a recording or a capsule.
 
-    A segment that shmtui made tells its layout itself. That of another is read from the
+    A segment that shmtui made tells its layout itself. The layout of another is read from the
     debug information of the programs that map it (cc -g), or from a header beside them.
     Where there is neither, give the C header it is declared in, or --slots if it has the
     layout of the classical exercise (data[N], in, out, mutex, empty, full); else it is

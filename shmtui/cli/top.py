@@ -12,8 +12,12 @@ from shmtui.i18n import _
 
 
 @click.command("top", cls=TranslatedCommand, short_help="Watch everything that processes share")
-@click.option("--sort", type=click.Choice(SORTS), help="In that order.")
-@click.option("--group", type=click.Choice(GROUPS), help="In groups, with their memory in all.")
+@click.option("--sort", type=click.Choice(SORTS), help="Sort the rows by this.")
+@click.option(
+    "--group",
+    type=click.Choice(GROUPS),
+    help="Group the rows by this, and say how much memory each group takes.",
+)
 @columns_option
 @dashboard_options
 @pid_option

@@ -124,7 +124,9 @@ def explore(workshop: Workshop, options: LayoutOptions, *, name: str | None, ini
     finder = RingFinder(options, name)
     usual = execution.run()
     execution.all_orders = bool(_other_means(workshop))
-    _require_under_way(usual, workshop)
+    made = _("--init has made {name}: if theirs has another name, give it with --name")
+    hint = made.format(name=f"/{segment}") if initialise and name is None else ""
+    _require_under_way(usual, workshop, hint)
     found = find_ring(workshop, finder, usual)
     if found is not None and initialise:
         files.contents = initial_contents(found.ring.segment, found.layout, found.size)
@@ -204,8 +206,8 @@ def _two_initialise(usual: Run, workshop: Workshop) -> bool:
     )
 
 
-def _require_under_way(usual: Run, workshop: Workshop) -> None:
-    """ShmtuiError: a program ended before it met anybody."""
+def _require_under_way(usual: Run, workshop: Workshop, hint: str) -> None:
+    """ShmtuiError: a program ended before it met anybody; ``hint`` goes behind what it said."""
     for task, status in usual.ends.items():
         own = [step for step in usual.steps if step.task == task]
         if status > 0 and len(own) == 1:
@@ -220,7 +222,7 @@ def _require_under_way(usual: Run, workshop: Workshop) -> None:
                 command=command[0], status=status, output=last or _("it wrote nothing")
             )
             failure = failed_call(usual, task)
-            raise EndedEarlyError("; ".join(filter(None, (words, failure))), command, last)
+            raise EndedEarlyError("; ".join(filter(None, (words, failure, hint))), command, last)
 
 
 def confirm(workshop: Workshop, finding: Finding, run: Run) -> tuple[Finding, Run, Schedule]:

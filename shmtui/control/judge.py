@@ -78,7 +78,7 @@ def _where(run: "Run", names: "Names", task: str, operation: "Operation") -> str
 def _waits(run: "Run", names: "Names", task: str, operation: "Operation") -> str:
     who = _where(run, names, task, operation)
     if operation.kind is Kind.JOIN:
-        return _("{who} waits for another's end").format(who=who)
+        return _("{who} waits for another one to end").format(who=who)
     if operation.kind is Kind.KERNEL:
         return _(
             "{who} sleeps in a call that is not a semaphore's or lock's: does it wait for input?"

@@ -229,7 +229,7 @@ def way_on(history: History) -> str:
         return _("watch it longer: --for {time}").format(time=LONGER_S)
     crew = living(history.now)
     if not crew or not has_name(history.now.segment.name):
-        return _("watching does not settle it, the text of its program does")
+        return _("watching does not settle it; only the source of its program does")
     words = " ".join(f"--assume-idle {p.pid}" for p in crew[:_VOUCHED])
     return _(
         "watching does not settle it; if none of them holds a lock or a permit, say so: {command}"

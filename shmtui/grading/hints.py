@@ -52,7 +52,7 @@ _HINTS: Final = {
     "hang": N_(
         "a process waits for a post that comes in other orders only: who has to wake it at the end?"
     ),
-    "crash": N_("look whether shm_open and mmap worked before you use what they return"),
+    "crash": N_("check whether shm_open and mmap worked before you use what they return"),
     "builds": N_("read the first message of the compiler: it names the file and the line"),
     "runs": N_("start both by hand, in two terminals, and see which call does not return"),
     "either-order": N_(
@@ -64,7 +64,7 @@ _HINTS: Final = {
     ),
     "no-busy-wait": N_("sem_wait is there to replace a loop that asks until something changes"),
     "restart": N_(
-        "a segment may be there from a run before: make it anew, or initialise it each time it is opened by the first"
+        "a segment may be left from an earlier run: make it anew, or have the first program that opens it initialise it each time"
     ),
     "killed-peer": N_("a robust pthread mutex (PTHREAD_MUTEX_ROBUST) tells that its owner died"),
     "clean-up": N_("shm_unlink, sem_unlink and waitpid at the end, once"),

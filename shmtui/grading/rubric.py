@@ -99,7 +99,7 @@ class _Table:
         """A number from 0 to ``most``."""
         value = self.take(key, (int, float), default)
         if not 0 <= value <= most:
-            text = _("{name}.{key} is {value}, and goes from 0 to {most}")
+            text = _("{name}.{key} is {value}, and has to be from 0 to {most}")
             raise _WrongError(text.format(name=self._name, key=key, value=value, most=most))
         return value
 
@@ -153,7 +153,7 @@ def _weight(name: str, given: Any) -> Weight:
     )  # fmt: skip
     table.end()
     if weight.demand not in _DEMANDS:
-        text = _("checks.{check}.demand is one of {words}")
+        text = _("checks.{check}.demand has to be one of {words}")
         raise _WrongError(text.format(check=name, words=", ".join(_DEMANDS)))
     if name == "prints" and not (weight.produced and weight.consumed):
         raise _WrongError(_("checks.prints needs the patterns produced and consumed"))

@@ -223,7 +223,7 @@ class _Run(msgspec.Struct, frozen=True):
         errors = _ERROR.findall(said)
         if not errors:
             lines = [line for line in said.splitlines() if line.strip()]
-            reason = inert(lines[-1]) if lines else _("it says no reason")
+            reason = inert(lines[-1]) if lines else _("it gives no reason")
             return _("{path}: {compiler} refuses it: {reason}").format(
                 path=self.path, compiler=self.command[0], reason=reason
             )

@@ -68,8 +68,7 @@ LESSONS: Final = (
             "on full. There is no finding: this is health."
         ),
         N_(
-            "wait(full) takes a permit for an item. Each item wakes one of those who wait, and "
-            "they come up in turn."
+            "wait(full) takes a permit for an item. Each item wakes one of those that wait, and they take turns."
         ),
         (
             Press(("p",), N_("one more producer: twice the flow")),
@@ -77,8 +76,7 @@ LESSONS: Final = (
             Press(("0",), N_("back to their starting rate: it is empty again")),
         ),
         N_(
-            "Blocking in place of busy waiting: who has nothing to do sleeps in the kernel until "
-            "a sem_post wakes it."
+            "Blocking in place of busy waiting: a process that has nothing to do sleeps in the kernel until a sem_post wakes it."
         ),
         Scene(consumers=2, produce_rate=0.5, consume_rate=5.0),
     ),
@@ -120,9 +118,7 @@ LESSONS: Final = (
             "can ever go on."
         ),
         N_(
-            "The producer waits for mutex first and for its permit second. When the buffer was "
-            "full it fell asleep with mutex in hand, and the consumer that could free a slot "
-            "cannot get in."
+            "The producer waits for mutex first and for its permit second. When the buffer was full, it fell asleep with mutex in hand, and the consumer that could free a slot cannot get in."
         ),
         (
             Press(("5", "enter"), N_("the finding, and what shows it; {leave} closes")),
@@ -227,8 +223,7 @@ LESSONS: Final = (
             "and all get their share."
         ),
         N_(
-            "empty and full keep the two sides apart; mutex keeps those of one side apart, who "
-            "move the same index. No program has to know how many others there are."
+            "empty and full keep the two sides apart; mutex keeps apart those of one side, which move the same index. No program has to know how many others there are."
         ),
         (
             Press(("v",), N_("the audit: count and sum agree; {leave} closes")),
@@ -294,8 +289,7 @@ LESSONS: Final = (
         "who-first",
         N_("Who runs first"),
         N_(
-            "The consumer was started before the producer. It has asked for a segment that nobody has made "
-            "yet, and has ended. Started after the producer it works: so the mistake stays hidden."
+            "The consumer was started before the producer. It has asked for a segment that nobody has made yet, and has ended. Started after the producer, it works: so the mistake stays hidden."
         ),
         N_(
             "shm_open without O_CREAT fails while there is no such name. And between the producer's "
@@ -318,8 +312,7 @@ LESSONS: Final = (
 
 
 _HELD_SEE: Final = N_(
-    "Real C programs that make this mistake, held at the step that shows it. The list names each step, the "
-    "panel of programs the line of the source; ring and semaphores are as they stand at that step."
+    "Real C programs that make this mistake, held at the step that shows it. The list names each step, and the panel of programs shows its line in the source; ring and semaphores are as they are at that step."
 )
 _HELD_PRESS: Final = (
     Press(("<",), N_("to the start: all have started, nothing is wrong yet")),

@@ -93,8 +93,7 @@ class Unseen(msgspec.Struct, frozen=True):
         if self.accounted:
             found.append(
                 _(
-                    "who cannot be read takes no part: the kernel counts nobody at the locks but those that "
-                    "are seen"
+                    "processes that cannot be read take no part: the kernel counts nobody at the locks but those that are seen"
                 )
             )
         if self.idle:

@@ -174,7 +174,7 @@ def _grounds(snapshot: Snapshot, unlocks: Sequence[Unlock], consent: Consent) ->
             lock=unlock.name, tid=unlock.owner
         )
     yield _(
-        "not known: whether what the dead owner was doing is half done; the program has to bear that"
+        "not known: whether the dead owner left its work half done; the program has to cope with that"
     )
     yield from consent.lines
     if snapshot.semaphores:

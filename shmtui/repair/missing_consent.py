@@ -124,13 +124,11 @@ def side_unknown(positions: Sequence[ProtocolPosition], consent: Consent) -> Ref
         sideless = [p for p in positions if p.unsettled and p.side is Role.UNKNOWN]
     sides = {p.process.pid: _side_by_name(p) for p in sideless}
     text = _(
-        "say which, as here by their names, which prove nothing: {command}; or repair it again "
-        "once items move, and it is seen"
+        "say which, as their names suggest here, though these prove nothing: {command}; or repair it again once items have moved and show it"
     )
     if Role.UNKNOWN in sides.values():
         text = _(
-            "say which, with producer or consumer in the place of SIDE: {command}; or repair it again once items move, "
-            "and it is seen"
+            "say which, with producer or consumer in the place of SIDE: {command}; or repair it again once items have moved and show it"
         )
     said = (
         f"--role {pid}={'SIDE' if side is Role.UNKNOWN else side}" for pid, side in sides.items()

@@ -222,7 +222,7 @@ def _plan_lines(found: Plan) -> Iterator[str]:
     for ground in found.rests_on:
         yield f"  {ground}"
     if found.watched_first:
-        yield "  " + _("it is watched first whether another program gives the lock back")
+        yield "  " + _("first it is watched whether another program gives the lock back")
     yield _("Who is stopped for a moment")
     stopped = names(found.participants)
     yield "  " + (stopped or _("nobody: no live process takes part"))

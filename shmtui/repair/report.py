@@ -118,7 +118,7 @@ class Undone(msgspec.Struct, frozen=True):
     def lines(self) -> tuple[str, ...]:
         """What was put back, and how many processes were stopped."""
         stopped = _stopped(self.stopped)
-        back = [_("back as it was before: {change}").format(change=text) for text in self.changes]
+        back = [_("undone: {change}").format(change=text) for text in self.changes]
         return (_("the last repair is undone"), *(f"  {line}" for line in (*back, stopped)))
 
 

@@ -88,8 +88,7 @@ class SurplusWatch:
             text = _("{mutex} was watched by a hardware breakpoint for {seconds:g} s")
             return text.format(**self._names, seconds=WATCHED_SECONDS)
         text = _(
-            "{mutex} was watched by looks every {pause:g} ms for {seconds:g} s: no hardware "
-            "breakpoint is to be had ({why})"
+            "{mutex} was read every {pause:g} ms for {seconds:g} s: no hardware breakpoint could be set ({why})"
         )
         return text.format(
             **self._names, pause=PAUSE_SECONDS * 1000, seconds=WATCHED_SECONDS, why=self._refused

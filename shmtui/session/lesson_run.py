@@ -21,7 +21,7 @@ from shmtui.lessons.workspace import (
 from shmtui.session.cleanup import sweep
 from shmtui.session.opener import Attachment, AttachOptions, SegmentOpener, show_run
 from shmtui.session.run import RunOptions, run
-from shmtui.session.terminal import ignore_signals, note_signals, require_terminal
+from shmtui.session.terminal import ignore_signals, note, note_signals, require_terminal
 from shmtui.shm.faults import parse_fault
 from shmtui.shm.layout import ITEM_TYPES, seed_layout
 from shmtui.shm.libc import running_libc
@@ -64,6 +64,11 @@ def _start_steps(steps: Steps, segment: str, show: Show) -> int:
     from shmtui.control.exploration import Workshop, explore, shorten  # noqa: PLC0415 - few lessons
     from shmtui.session.held_schedule import HeldSchedule  # noqa: PLC0415
 
+    note(
+        _(
+            "looking for an order of the programs' steps that shows the mistake; that takes some seconds"
+        )
+    )
     with contextlib.ExitStack() as cleaning:
         folder = cleaning.enter_context(lesson_folder())
         workshop = Workshop(step_programs(steps, segment, folder), steps.items)

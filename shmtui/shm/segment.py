@@ -182,6 +182,8 @@ def _missing(path: str) -> str:
         near = []
     if not near:
         wrong = _("{path} does not exist: is the name right, or is it gone already?")
+        if folder == SHM_DIR:
+            wrong = _("{path} does not exist: shmtui ls shows what there is")
         return wrong.format(path=path)
     wrong = _("{path} does not exist: did you mean {names}?")
     names = _(" or ").join(shell_word(f"/{each}") for each in near)

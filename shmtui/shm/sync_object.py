@@ -286,7 +286,7 @@ def why_not_unlocked(raw: bytes, libc: Libc) -> str:
     'it has priority inheritance: the kernel keeps its waiters, and passes it to none of them'
     """
     if libc is not Libc.GLIBC:
-        return _("it is musl's, whose words for that are not proved")
+        return _("it is musl's, and what its words mean for that is not proved")
     kind = unpack_from("=I", raw, 16)[0]
     if kind & _ROBUST:
         return _("it is robust, and passing it on is left to the kernel")

@@ -141,7 +141,7 @@ def _step(supervisor: "Supervisor", targets: Targets) -> Reason:
     if reason := next(filter(None, reasons), None):
         return reason
     if all(p.state is ProcessState.BLOCKED for p in targets.ours):
-        text = _("{who}: blocked in its step; it goes on once it has what it waits for")
+        text = _("{who}: blocked in this step, which goes on once what it waits for is there")
         return text.format(who=targets.label)
     return None
 
@@ -154,7 +154,7 @@ def signal_foreign(process: Process, number: signal.Signals) -> Reason:
     """
     who = named(process)
     if process.pid == os.getpid():
-        return _("{who}: this is shmtui itself, which ends by the key that quits").format(who=who)
+        return _("{who}: this is shmtui itself: end it by the key that quits").format(who=who)
     ended = _("{who}: it has ended already").format(who=who)
     try:
         pidfd = os.pidfd_open(process.pid)

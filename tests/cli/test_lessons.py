@@ -143,6 +143,7 @@ def test_a_mistake_is_held_at_its_step(name: str) -> None:
     always = name == "hang"
     with Terminal("lab", name, "--steps", columns=80, rows=24) as terminal:
         terminal.wait_for(f"✗ critical: {HELD[name]}", deadline=LONG)
+        assert b"looking for an order" in terminal.raw, "the search is told, as it takes seconds"
         terminal.wait_for("What you see")
         terminal.press("<")
         terminal.wait_for(

@@ -131,7 +131,7 @@ def test_equal_indices_mean_empty_or_full(start: Start, name: str) -> None:
     assert "0 or 8 of 8 full" in run_shmtui("stat", name, *WORD).stdout
     code, text = check(name)
     assert code == 2, text
-    assert "with 0 or 8 of 8 slots full: idle or stuck" in text
+    assert "with 0 or 8 of 8 slots full: a ring without a lock" in text
 
 
 @pytest.mark.parametrize("side", ["put", "get"])
@@ -146,7 +146,9 @@ def test_one_that_stands_still_is_undecided(
     poll(lambda: stat_json(name, *WORD)["occupancy"] == full, "it stands still")
     code, text = check(name)
     assert code == 2, text
-    assert f"with {'0 or 8' if full is None else full} of 8 slots full: idle or stuck" in text
+    assert (
+        f"with {'0 or 8' if full is None else full} of 8 slots full: a ring without a lock" in text
+    )
     assert "deadlock" not in text
 
 

@@ -35,7 +35,7 @@ def test_each_check_has_a_title_and_a_judge(tmp_path: Path) -> None:
     ("text", "wrong"),
     [
         ("", "no check counts"),
-        ("[checks]\nruns = -1", "goes from 0"),
+        ("[checks]\nruns = -1", "has to be from 0"),
         ("[checks]\nruns = '1'", "cannot be"),
         ("[checks]\nnothing = 1", "has no 'nothing'"),
         ("[checks]\nruns = { point = 1 }", "has no 'point'"),

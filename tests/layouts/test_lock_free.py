@@ -99,7 +99,7 @@ def test_at_rest_it_may_be_one(start: Start, name: str) -> None:
     code, text = check(name, "--map", "in=head,out=tail")
     assert "may be a ring" not in text
     assert code == 2
-    assert "with 8 of 8 slots full: idle or stuck" in text
+    assert "with 8 of 8 slots full: a ring without a lock" in text
 
 
 def check(name: str, *options: str) -> tuple[int, str]:

@@ -69,7 +69,7 @@ def test_a_wrong_word_is_taken_back(ring: StuckRing) -> None:
         sitter.stdin.flush()
         said, _errors = repairing.communicate()
     assert "had a permit too many" in said
-    if "no hardware breakpoint is to be had" not in said:
+    if "no hardware breakpoint could be set" not in said:
         assert f"PID {sitter.pid} posted mutex before it waited for it" in said
     assert ring.words().mutex <= 1
     assert ring.rest_of(ring.programs[1:]).mutex == 1

@@ -111,7 +111,10 @@ def test_the_lock_alone(stuck: StuckRing) -> None:
     assert "mutex: value 0 → 1" in shown.stdout
     command = f"shmtui repair {stuck.name} --slots 5 --lock"
     role = f"--role {stuck.pids[1]}=producer"
-    assert f"by their names, which prove nothing: {command} {role} --permits" in shown.stdout
+    assert (
+        f"as their names suggest here, though these prove nothing: {command} {role} --permits"
+        in shown.stdout
+    )
     told = run_shmtui("repair", stuck.name, *DEAD, *stuck.sides)
     assert f"{command} {' '.join(stuck.sides)} --permits sets them" in told.stdout
     done = run_shmtui("repair", stuck.name, *DEAD, "--yes")
@@ -168,7 +171,7 @@ def test_undo(stuck: StuckRing) -> None:
     assert stuck.path.read_bytes() != before
     undone = run_shmtui("repair", stuck.name, *SLOTS, "--undo")
     assert (undone.returncode, undone.stderr) == (0, "")
-    assert "back as it was before: mutex: value 0 → 1" in undone.stdout
+    assert "undone: mutex: value 0 → 1" in undone.stdout
     assert stuck.path.read_bytes() == before
     again = run_shmtui("repair", stuck.name, *SLOTS, "--undo")
     assert (again.returncode, again.stdout) == (2, "")

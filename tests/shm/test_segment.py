@@ -126,6 +126,14 @@ def test_near_names_are_looked_for_where_the_text_is_asked_for(tmp_path: Path) -
     assert str(caught.value).endswith("jops does not exist: did you mean /jobs?")
 
 
+def test_where_no_name_is_near_the_list_is_named() -> None:
+    """The way out is a command that can be pasted; of another /dev/shm it would list the wrong one."""
+    with pytest.raises(MissingSegmentError, match="does not exist: shmtui ls shows what there is"):
+        open_readonly(segment_path("/0-no-name-is-like-this-one-0"))
+    with pytest.raises(MissingSegmentError, match="is the name right"):
+        open_readonly("/proc/self/0-no-name-is-like-this-one-0")
+
+
 def test_open_readonly_takes_files_only(tmp_path: Path) -> None:
     """Links, FIFOs, devices, directories and sockets are refused, and none of them hangs."""
     file = tmp_path / "file"

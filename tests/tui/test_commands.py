@@ -146,7 +146,7 @@ async def test_s_steps_the_chosen_one_and_space_lets_it_go(make_buffer: MakeBuff
         async with run.app.run_test(size=(120, 40), notifications=True) as pilot:
             await run.until(pid, lambda p: p.state is ProcessState.BLOCKED)
             await pilot.press("down", "s")
-            await tells(run.app, "blocked in its step")
+            await tells(run.app, "blocked in this step")
             await pilot.press("space")
         run.buffer.control.keep()
     with running(make_buffer(), [PRODUCER, CONSUMER]) as run:

@@ -28,6 +28,7 @@ from shmtui.tui.draw.semaphores import semaphore_lines
 from shmtui.tui.draw.throughput import now_lines, throughput_lines
 from shmtui.tui.draw.title import title_line
 from shmtui.tui.glyphs import ASCII, UNICODE, Glyphs
+from shmtui.tui.key import LIVE_BYTES, REPLAY
 from shmtui.tui.keys import KEYS
 from shmtui.tui.process_rows import GroupMember, table_rows
 from shmtui.tui.rate_history import RateHistory
@@ -312,6 +313,17 @@ def test_help_lists_every_binding() -> None:
     for key in KEYS:
         assert key.help in text
         assert key.shown in text
+
+
+def test_help_names_a_key_once_where_two_have_it() -> None:
+    """In a recording g asks for a time, so it goes to no first row there."""
+
+    def first_row(missing: frozenset[str]) -> list[str]:
+        rows = (plain(row) for row in help_lines(ViewModel(missing=missing)))
+        return next(row for row in rows if "First row, last row" in row).split()
+
+    assert "g" in first_row(frozenset({REPLAY, LIVE_BYTES}))
+    assert "g" not in first_row(frozenset({LIVE_BYTES}))
 
 
 def test_help_names_keys_by_what_can_be_printed() -> None:

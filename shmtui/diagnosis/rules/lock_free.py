@@ -123,8 +123,7 @@ def _at_rest(history: History) -> str:
     possible = _(" or ").join(map(str, possible_items(now)))
     ended = {p.pid: p for p in (*vanished(history), *now.processes) if not p.alive}
     text = _(
-        "nothing moved for {time}, with {count} of {slots} slots full: idle or stuck, a ring without a "
-        "lock does not tell; whether anybody waits for another stands in the text of its programs"
+        "nothing moved for {time}, with {count} of {slots} slots full: a ring without a lock does not tell whether it is idle or stuck; only the source of its programs says whether anybody waits"
     ).format(
         time=seconds(history.unmoved_ns()),
         count=(possible or _("an unknown number")) if full is None else full,

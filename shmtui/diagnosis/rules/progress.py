@@ -86,7 +86,7 @@ def kept_lock(history: History) -> Iterator[Finding]:
                 _("nothing changed for {time}").format(time=seconds(lasted)),
                 *_owner(history.now, itself),
                 _(
-                    "the lock is a pthread_mutex_t, and no dead owner stands in it: shmtui repair leaves it"
+                    "the lock is a pthread_mutex_t, and it names no dead owner: shmtui repair leaves it as it is"
                 ),
             ),
             Certainty.LIKELY,
@@ -132,7 +132,7 @@ def _owner(s: Snapshot, itself: Process | None) -> Iterator[str]:
         if each.role is SemaphoreRole.MUTEX and each.owner is not None:
             owner = next((p for p in living(s) if p.pid == each.owner), None)
             if itself is not None:
-                yield _("its number stands in the lock, and it has no other thread to unlock it")
+                yield _("its number is in the lock, and it has no other thread to unlock it")
                 yield _("unless another process unlocks it in its place, as glibc allows")
             elif owner is not None:
                 yield _("the number in the lock is that of {who}").format(who=names([owner]))

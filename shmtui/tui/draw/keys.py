@@ -174,9 +174,13 @@ def help_lines(view: ViewModel) -> list[Line]:
 
 
 def _row_entries(view: ViewModel) -> list[Line]:
+    # A key of the dashboard goes before that of a row, such as g in a recording.
+    taken = {name for key in available(view) for name in _names(key).split()}
+
     def both(*names: str) -> str:
         keys = (_names(view.bound(f"{ROWS}.{name}")).split() for name in names)
-        return " ".join(key for pair in zip_longest(*keys, fillvalue="") for key in pair if key)
+        pairs = zip_longest(*keys, fillvalue="")
+        return " ".join(key for pair in pairs for key in pair if key and key not in taken)
 
     opens = _entry(both("open"), _("In full: a process, a finding with its remedy, the slots"))
     if view.held is None:
