@@ -322,6 +322,8 @@ class Execution:
         shown = None if operation.kind in _LOCKS else before
         self.result.steps.append(Step(task.name, operation, shown, after, task.output[written:]))
         self.observed.note(task, operation, before, after)
+        if operation.kind in {Kind.STORE, Kind.UPDATE}:
+            self.use.stored(task, operation, number)
         if task.ended is not None:
             self._note_end(task)
         self.result.foreign |= task.foreign or task.operation.kind is Kind.KERNEL

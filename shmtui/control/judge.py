@@ -166,6 +166,10 @@ def _misuses(run: "Run", names: "Names") -> list[Finding]:
             "{who} has stored in {name}, which it maps with MAP_PRIVATE: no other process sees that"
         ),
         "mutex-overflow": _("{who} posts {name}, which nobody holds: two can hold it then"),
+        "address-stored": _(
+            "{who} stores in {name} an address of its own memory, and in another process something else lies there: a "
+            "pointer means nothing to others"
+        ),
     }
     return [
         Finding(

@@ -1,5 +1,6 @@
 """Semaphores and mutexes used in ways that they were not made for, in one execution."""
 
+import struct
 from typing import TYPE_CHECKING, Final
 
 from shmtui.control.barriers import is_for_processes
@@ -20,6 +21,13 @@ _MUTEX: Final = frozenset({Kind.LOCK, Kind.TRY_LOCK, Kind.TIMED_LOCK})
 _OF_CONDITIONS: Final = COND_WAITS | {Kind.SIGNAL, Kind.BROADCAST}
 _PSHARED: Final = 128
 """In the kind of a mutex: shared between processes."""
+_POINTER: Final = struct.Struct("<Q")
+_LOWEST: Final = 0x10000
+"""No memory is mapped below (vm.mmap_min_addr)."""
+_FIXED: Final = 1 << 32
+"""What the linker gives its address lies below; all else lies elsewhere in each program (randomize_va_space)."""
+_COMPARED: Final = 16
+"""Bytes that two processes have alike at an address that means the same to both."""
 _KIND: Final = {False: 16, True: 0}
 """Where glibc's mutex has its kind, and musl's (True)."""
 
@@ -90,6 +98,27 @@ class ObjectUse:
                 wrong = "process-private"
         if wrong is not None:
             self._found(wrong, place, task, operation, step)
+
+    def stored(self, task: "Task", operation: Operation, step: int) -> None:
+        """A task has stored. In a slot, an address of its own memory is no use to a process where something else lies
+        there; what was there before a fork, and in a program at a fixed address, lies there too.
+        """
+        ring, place = self._world.ring, operation.place
+        if ring is None or place is None or place.segment != ring.segment:
+            return
+        if ring.slot(place.offset) is None or operation.width < _POINTER.size:
+            return
+        others = [each for each in self._world.tasks if each.ended is None]
+        raw = self._world.memory.bytes_of(operation)
+        for (address,) in _POINTER.iter_unpack(raw[: len(raw) // _POINTER.size * _POINTER.size]):
+            own = task.space.read(address, _COMPARED) if address > _LOWEST else b""
+            shared = not own or task.place(address) is not None
+            if not shared and any(
+                (each.program is not task.program and address > _FIXED)
+                or each.space.read(address, _COMPARED) != own
+                for each in others
+            ):
+                self._found("address-stored", place, task, operation, step)
 
     def _found(
         self, wrong: str, place: Place, task: "Task", operation: Operation, step: int

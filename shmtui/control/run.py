@@ -57,7 +57,9 @@ class Misuse(msgspec.Struct, frozen=True):
     """An object used otherwise than it was made for."""
 
     kind: str
-    """``never-initialised``, ``process-private``, ``private-memory``, ``private-mapping`` or ``mutex-overflow``."""
+    """``never-initialised``, ``process-private``, ``private-memory``, ``private-mapping``, ``mutex-overflow`` or
+    ``address-stored``.
+    """
     place: Place
     step: int
     task: str

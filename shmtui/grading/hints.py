@@ -44,6 +44,9 @@ _HINTS: Final = {
     "item-lost": N_(
         "consumers take until nothing is left: look at how they learn that no more items come"
     ),
+    "address-stored": N_(
+        "copy the bytes themselves into the slot, such as an array of char, and no pointer to them"
+    ),
     "lost-permit": N_("look for a way through the loop that leaves out a sem_post"),
     "bad-index": N_("an index goes from 0 to N - 1: (in + 1) % N"),
     "deadlock": N_(

@@ -18,6 +18,7 @@ _ITEM_FAULTS: Final = (
     "bad-index",
     "lost-permit",
     "spurious-wakeup",
+    "address-stored",
 )
 _WIDE: Final = ("producers", "consumers", "both")
 

@@ -16,6 +16,7 @@ __all__ = ["built", "explored"]
 
 GCC: Final = ("gcc",)
 STATIC: Final = ("gcc", "-static")
+WIDE: Final = ("gcc", "-DITEM=long")
 ONE_SLOT: Final = ("gcc", "-DSLOTS=1")
 MUSL: Final = ("musl-gcc", "-static")
 RACE: Final = "race item-overwritten"
@@ -60,6 +61,8 @@ MUTANTS: Final = (
     Mutant("ring", "no-post", "deadlock", build=MUSL, items=6),
     Mutant("ring", "empty-5", "item-overwritten", build=STATIC, items=6),
     Mutant("ring", "full-1", "empty-slot-taken", build=MUSL),
+    Mutant("ring", "address", "address-stored", build=WIDE),
+    Mutant("ring", "address text", "address-stored", build=WIDE),
     # Named semaphores.
     Mutant("named", "lock-first", "deadlock"),
     Mutant("named", "no-mutex", RACE, producers=2, items=1),
@@ -109,6 +112,7 @@ MUTANTS: Final = (
     Mutant("family", "private", "process-private", consumers=0),
     Mutant("family", "last threads endless", "deadlock", consumers=0),
     Mutant("family", "copied", "private-memory", consumers=0),
+    Mutant("family", "address", "address-stored", consumers=0, build=WIDE),
     Mutant("threads", "no-lock", "lost-update empty-slot-taken", consumers=0),
     Mutant("threads", "less", "deadlock", consumers=0),
     Mutant("threads", "total", "lost-update", consumers=0),
@@ -132,6 +136,7 @@ RIGHT: Final = (
     Mutant("ring", "", build=("gcc", "-DITEM=double")),
     Mutant("ring", "", build=("gcc", "-DITEM=float")),
     Mutant("ring", "", build=("gcc", "-DITEM=short")),
+    Mutant("ring", "address text", build=(*WIDE, "-no-pie")),
     Mutant("named", "", producers=2, items=1),
     Mutant("named", "", items=6, build=STATIC),
     Mutant("named", "", items=6, build=MUSL),
@@ -152,6 +157,8 @@ RIGHT: Final = (
     Mutant("family", "threads", consumers=0, build=MUSL),
     Mutant("family", "threads endless", consumers=0),
     Mutant("family", "two", consumers=0),
+    Mutant("family", "address text", consumers=0, build=WIDE),
+    Mutant("family", "address threads", consumers=0, build=WIDE),
     Mutant("threads", "", consumers=0),
     Mutant("marks", "threads each", consumers=0),
     Mutant("marks", "each", consumers=2, items=5),

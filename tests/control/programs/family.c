@@ -1,8 +1,12 @@
 /* A ring of semaphores within one family: producer and consumer are threads, or a child and its parent. */
 #include "shared.h"
 
+#ifndef ITEM
+#define ITEM int
+#endif
+
 struct ring {
-    int data[SLOTS];
+    ITEM data[SLOTS];
     int in, out;
     sem_t mutex, empty, full;
 };
@@ -17,6 +21,8 @@ static void *produce(void *unused)
         if (!has("lock-first") && !has("no-mutex"))
             sem_wait(&r->mutex);
         r->data[r->in] = n;
+        if (has("address"))
+            r->data[r->in] = (ITEM)(long)(has("text") ? "an item" : strdup("an item"));
         r->in = (r->in + 1) % SLOTS;
         if (!has("no-mutex"))
             sem_post(&r->mutex);
@@ -34,7 +40,7 @@ static void *consume(void *unused)
         sem_wait(&r->full);
         if (!has("lock-first") && !has("no-mutex"))
             sem_wait(&r->mutex);
-        printf("%d\n", r->data[r->out]);
+        printf("%d\n", (int)r->data[r->out]);
         r->out = (r->out + 1) % SLOTS;
         if (!has("no-mutex"))
             sem_post(&r->mutex);

@@ -52,6 +52,8 @@ static void produce(int rounds)
         } else {
             r->data[r->in] = n;
         }
+        if (has("address"))
+            r->data[r->in] = (ITEM)(long)(has("text") ? "an item" : strdup("an item"));
         if (has("unlock-early"))
             sem_post(&r->mutex);
         if (!has("reserve"))
