@@ -1,5 +1,6 @@
 """A buffer that shmtui makes: control block, segment and semaphores, made and removed together."""
 
+import contextlib
 import time
 
 import msgspec
@@ -9,7 +10,8 @@ from shmtui.i18n import _
 from shmtui.shm.control_block import ControlBlock
 from shmtui.shm.control_format import Flags, control_name
 from shmtui.shm.control_records import ControlHeader
-from shmtui.shm.layout import Layout
+from shmtui.shm.layout import SEM_SIZE, Layout
+from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.ring import initialise, semaphore_names
 from shmtui.shm.segment import (
     FileIdentity,
@@ -21,7 +23,7 @@ from shmtui.shm.segment import (
     segment_path,
     unlink_segment,
 )
-from shmtui.shm.semaphore import unlink_named
+from shmtui.shm.semaphore import decode, named_semaphore_path, unlink_named
 
 
 class OwnedBuffer(msgspec.Struct, frozen=True):
@@ -84,6 +86,16 @@ class OwnedBuffer(msgspec.Struct, frozen=True):
             raise NameInUseError(text.format(name=name)) from None
         control.bind_segment(identity)
         return cls(name, layout, identity, control, foreign=True)
+
+    def is_locked(self) -> bool:
+        """Whether mutex is 0 now; not where its file is gone."""
+        name = self.layout.semaphore_name(SemaphoreRole.MUTEX)
+        path = segment_path(self.name) if name is None else named_semaphore_path(name)
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            file.seek(self.layout.semaphore_offset(SemaphoreRole.MUTEX) or 0)
+            raw = file.read(SEM_SIZE)
+            return len(raw) == SEM_SIZE and decode(raw, self.layout.libc).value == 0
+        return False
 
     def remove(self) -> None:
         """Unlink all that this process made. A segment that has taken the name since is left.

@@ -18,6 +18,7 @@ from typing import Final
 from shmtui.errors import ShmtuiError
 from shmtui.events import Event, Severity
 from shmtui.i18n import _
+from shmtui.shm.control_block import ControlRecord
 from shmtui.shm.control_format import STEP_MASK, Field
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role, Step, format_rate
@@ -27,7 +28,7 @@ from shmtui.workers.exit_text import died_mid_transfer, exit_text
 from shmtui.workers.orders import Orders
 
 RETIRE_SECONDS: Final = 5.0
-"""Time for which the record of a worker that has ended is kept, for others to see."""
+"""Time for which the record of a worker that has ended is kept at the least, for others to see."""
 FIRST_FRAME_SECONDS: Final = 0.08
 """About the time between the dashboard's first event and its first frame."""
 HISTORY: Final = 200
@@ -38,7 +39,7 @@ class Supervisor:
     """Runs the workers of one buffer. Not thread-safe: to be called from the main thread."""
 
     def __init__(self, buffer: OwnedBuffer, rates: dict[Role, float]) -> None:
-        self._control = buffer.control
+        self._buffer, self._control = buffer, buffer.control
         self._segment = buffer.name
         self._rates = rates
         self._children = Children(self._ended)
@@ -249,9 +250,18 @@ class Supervisor:
         if died_mid_transfer(child, status):
             self._died_mid_transfer.append(child.name)
         if self._loop is not None:
-            self._loop.call_later(RETIRE_SECONDS, self._control.retire, child.record)
+            self._loop.call_later(RETIRE_SECONDS, self._retire, self._loop, child.record, status)
             if child.restart:
                 self._start_again(child)
+
+    def _retire(self, loop: asyncio.AbstractEventLoop, record: ControlRecord, status: int) -> None:
+        """Free the record of a worker that has ended; of one that died, once mutex is free: as long as it is not, the
+        record tells who has it.
+        """
+        if status and self._buffer.is_locked():
+            loop.call_later(RETIRE_SECONDS, self._retire, loop, record, status)
+        else:
+            self._control.retire(record)
 
     def _start_again(self, ended: Child) -> None:
         """Start a program anew; its output takes the place of the old one's."""

@@ -13,6 +13,8 @@ from shmtui.errors import ShmtuiError
 from shmtui.events import Severity
 from shmtui.shm.control_file import read_header
 from shmtui.shm.control_format import Field, RecordState
+from shmtui.shm.faults import Fault
+from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment import map_segment
 from shmtui.workers import supervisor as supervisor_module
@@ -164,6 +166,32 @@ async def test_the_record_of_an_ended_worker_is_kept_for_a_while(
     header = read_header(buffer.name)
     assert header is not None
     assert (header.retired_produced, header.retired_produced_sum) == (2, 1)
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["embedded", "named"])
+async def test_the_record_of_who_died_with_mutex_stays_until_it_is_free(
+    make_buffer: MakeBuffer, crew: Crew, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    """It tells who has mutex, for as long as somebody may ask."""
+    monkeypatch.setattr(supervisor_module, "RETIRE_SECONDS", 0.02)
+    buffer = make_buffer(2, named=named)
+    supervisor = crew(buffer)
+    watched(supervisor)
+    looked: list[bool] = []
+    is_locked = OwnedBuffer.is_locked
+
+    def noted(self: OwnedBuffer) -> bool:
+        looked.append(is_locked(self))
+        return looked[-1]
+
+    monkeypatch.setattr(OwnedBuffer, "is_locked", noted)
+    pid = supervisor.start(Role.PRODUCER)
+    supervisor.orders.set_fault(pid, Fault.DIE_AT_TRANSFER)
+    await until(lambda: len(looked) > 3, "it was looked at again and again")
+    assert [record.pid for record in worker_records(buffer.name)] == [pid]
+    join(buffer).semaphores[SemaphoreRole.MUTEX].post()
+    await until(lambda: not worker_records(buffer.name), "its record is free")
+    assert looked == [True] * (len(looked) - 1) + [False]
 
 
 def test_signals_in_a_storm_lose_nothing(make_buffer: MakeBuffer, crew: Crew) -> None:
