@@ -73,6 +73,9 @@ def command(
     their name, memfd, memory of forked processes, System V segments, huge pages, semaphores and
     message queues. A name can be given to the other commands as it is printed.
 
+    HEALTH is ok, or what was found, with a question mark where that is only likely. A question
+    mark alone means that nothing is decided so far, and a dot that there is nothing to judge.
+
     \b
     Examples:
       shmtui ls

@@ -14,7 +14,7 @@ from shmtui.sanitize import inert
 from shmtui.shm.item_counts import Audit
 from shmtui.shm.protocol import format_rate
 from shmtui.shm.segment_info import LayoutSource
-from shmtui.snapshot import Finding, Process, Snapshot, word
+from shmtui.snapshot import Finding, Process, Snapshot, Status, word
 
 _COLUMNS = (
     N_("PID"), N_("process"), N_("role"), N_("state"), N_("blocked on"), N_("target/s"),
@@ -44,7 +44,12 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
     for assumption in snapshot.layout.assumptions:
         yield labelled(_("layout")) + inert(assumption)
     yield from process_lines(snapshot)
-    yield labelled(_("health")) + word(snapshot.health.status)
+    status = word(snapshot.health.status)
+    if snapshot.health.status is Status.UNKNOWN:
+        status = _("{status}: shmtui check watches it for longer, and says why").format(
+            status=status
+        )
+    yield labelled(_("health")) + status
     for finding in snapshot.health.findings:
         yield from finding_lines(finding)
     yield from sight_lines(snapshot)
