@@ -47,6 +47,8 @@ OF_CLICK: Final = (
     ("{value!r} is not {choice}.", "{value!r} is not one of {choices}."),
     "{value!r} is not a valid {number_type}.",
     "{value} is not in the range {range}.",
+    "directory",
+    "path",
     "{name} {filename!r} does not exist.",
     "{name} {filename!r} is a file.",
     "{name} {filename!r} is a directory.",

@@ -75,21 +75,24 @@ class LiveSource:
             self._closed_ns = self._closed_ns or now_ns
 
     def _count_guest(self) -> None:
-        """Count one, but for a repair of this user's that has just written."""
-        from shmtui.repair.record import latest  # noqa: PLC0415 - few runs have guests
-
         assert self.guests is not None
         self._closed_ns = 0
+        if not self._is_repaired():
+            self.guests += 1
+            self.supervisor.note_guests()
+
+    def _is_repaired(self) -> bool:
+        """Whether a repair of this user's has just written: that is no guest."""
+        from shmtui.repair.record import latest  # noqa: PLC0415 - few runs have guests
+
         repaired = latest(self.sampler.identity, self.sampler.folder)
-        if repaired is not None and time.time() - repaired.time < REPAIR_SECONDS:
-            return
-        self.guests += 1
-        self.supervisor.note_guests()
+        return repaired is not None and time.time() - repaired.time < REPAIR_SECONDS
 
     def sample(self) -> Snapshot:
         """Sample once, and pass the snapshot to the auditor and the fault outcomes."""
         snapshot = self.sampler.sample()
-        if any(p.origin is not Origin.WORKER for p in snapshot.processes):
+        others = any(p.origin is not Origin.WORKER for p in snapshot.processes)
+        if others and not self.foreign_seen and not self._is_repaired():
             self.foreign_seen = True
             self.supervisor.note_guests()
         self.last = snapshot

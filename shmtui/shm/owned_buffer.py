@@ -1,6 +1,6 @@
 """A buffer that shmtui makes: control block, segment and semaphores, made and removed together."""
 
-import contextlib
+import struct
 import time
 
 import msgspec
@@ -87,15 +87,24 @@ class OwnedBuffer(msgspec.Struct, frozen=True):
         control.bind_segment(identity)
         return cls(name, layout, identity, control, foreign=True)
 
-    def is_locked(self) -> bool:
-        """Whether mutex is 0 now; not where its file is gone."""
-        name = self.layout.semaphore_name(SemaphoreRole.MUTEX)
-        path = segment_path(self.name) if name is None else named_semaphore_path(name)
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            file.seek(self.layout.semaphore_offset(SemaphoreRole.MUTEX) or 0)
-            raw = file.read(SEM_SIZE)
-            return len(raw) == SEM_SIZE and decode(raw, self.layout.libc).value == 0
-        return False
+    def held_at(self) -> bytes:
+        """The indices as they are now, where mutex is 0; empty where it is free, or a file is gone."""
+        layout, mutex = self.layout, SemaphoreRole.MUTEX
+        name, at = layout.semaphore_name(mutex), layout.semaphore_offset(mutex) or 0
+        try:
+            raw = _read(
+                segment_path(self.name) if name is None else named_semaphore_path(name),
+                at,
+                SEM_SIZE,
+            )
+            if decode(raw, layout.libc).value:
+                return b""
+            indices = (each for each in (layout.in_, layout.out) if each is not None)
+            return b"".join(
+                _read(segment_path(self.name), each, layout.index_size) for each in indices
+            )
+        except (OSError, struct.error):
+            return b""
 
     def remove(self) -> None:
         """Unlink all that this process made. A segment that has taken the name since is left.
@@ -105,6 +114,12 @@ class OwnedBuffer(msgspec.Struct, frozen=True):
         if not self.foreign:
             _unlink_buffer(self.name, self.identity, self.layout)
         unlink_segment(self.control.name)
+
+
+def _read(path: str, offset: int, size: int) -> bytes:
+    with open(path, "rb") as file:
+        file.seek(offset)
+        return file.read(size)
 
 
 def _unlink_buffer(name: str, identity: FileIdentity, layout: Layout) -> None:

@@ -19,7 +19,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.events import Event, Severity
 from shmtui.i18n import _
 from shmtui.shm.control_block import ControlRecord
-from shmtui.shm.control_format import STEP_MASK, Field
+from shmtui.shm.control_format import STEP_MASK, Field, Flags, Header
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.protocol import Role, Step, format_rate
 from shmtui.workers.child import Child, require_command, spawn_program, spawn_worker, start_child
@@ -250,16 +250,18 @@ class Supervisor:
         if died_mid_transfer(child, status):
             self._died_mid_transfer.append(child.name)
         if self._loop is not None:
-            self._loop.call_later(RETIRE_SECONDS, self._retire, self._loop, child.record, status)
+            held = self._buffer.held_at() if status else b""
+            self._loop.call_later(RETIRE_SECONDS, self._retire, self._loop, child.record, held)
             if child.restart:
                 self._start_again(child)
 
-    def _retire(self, loop: asyncio.AbstractEventLoop, record: ControlRecord, status: int) -> None:
-        """Free the record of a worker that has ended; of one that died, once mutex is free: as long as it is not, the
-        record tells who has it.
+    def _retire(self, loop: asyncio.AbstractEventLoop, record: ControlRecord, held: bytes) -> None:
+        """Free the record of a worker that has ended. ``held``: where it died with mutex taken, the indices then. As
+        long as that is so, and only workers take part, the record tells who has mutex.
         """
-        if status and self._buffer.is_locked():
-            loop.call_later(RETIRE_SECONDS, self._retire, loop, record, status)
+        others = self._programs or self._control.words[Header.FLAGS] & Flags.GUESTS
+        if held and not others and self._buffer.held_at() == held:
+            loop.call_later(RETIRE_SECONDS, self._retire, loop, record, held)
         else:
             self._control.retire(record)
 

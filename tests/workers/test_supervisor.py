@@ -168,30 +168,36 @@ async def test_the_record_of_an_ended_worker_is_kept_for_a_while(
     assert (header.retired_produced, header.retired_produced_sum) == (2, 1)
 
 
+@pytest.mark.parametrize("moves", [False, True], ids=["posted", "moved"])
 @pytest.mark.parametrize("named", [False, True], ids=["embedded", "named"])
 async def test_the_record_of_who_died_with_mutex_stays_until_it_is_free(
-    make_buffer: MakeBuffer, crew: Crew, monkeypatch: pytest.MonkeyPatch, named: bool
+    make_buffer: MakeBuffer, crew: Crew, monkeypatch: pytest.MonkeyPatch, named: bool, moves: bool
 ) -> None:
     """It tells who has mutex, for as long as somebody may ask."""
     monkeypatch.setattr(supervisor_module, "RETIRE_SECONDS", 0.02)
     buffer = make_buffer(2, named=named)
     supervisor = crew(buffer)
     watched(supervisor)
-    looked: list[bool] = []
-    is_locked = OwnedBuffer.is_locked
+    looked: list[bytes] = []
+    held_at = OwnedBuffer.held_at
 
-    def noted(self: OwnedBuffer) -> bool:
-        looked.append(is_locked(self))
+    def noted(self: OwnedBuffer) -> bytes:
+        looked.append(held_at(self))
         return looked[-1]
 
-    monkeypatch.setattr(OwnedBuffer, "is_locked", noted)
+    monkeypatch.setattr(OwnedBuffer, "held_at", noted)
     pid = supervisor.start(Role.PRODUCER)
     supervisor.orders.set_fault(pid, Fault.DIE_AT_TRANSFER)
     await until(lambda: len(looked) > 3, "it was looked at again and again")
     assert [record.pid for record in worker_records(buffer.name)] == [pid]
-    join(buffer).semaphores[SemaphoreRole.MUTEX].post()
+    if moves:  # Somebody has had mutex since.
+        at = index_offsets(buffer.layout)[0]
+        map_segment(buffer.name)[at] = 1
+    else:
+        join(buffer).semaphores[SemaphoreRole.MUTEX].post()
     await until(lambda: not worker_records(buffer.name), "its record is free")
-    assert looked == [True] * (len(looked) - 1) + [False]
+    assert looked[:-1] == [bytes(8)] * (len(looked) - 1)
+    assert looked[-1] != bytes(8)
 
 
 def test_signals_in_a_storm_lose_nothing(make_buffer: MakeBuffer, crew: Crew) -> None:
