@@ -41,6 +41,13 @@ columns_option = click.option(
     "--columns", type=Parsed("name,size,...", _columns), help="Show only these columns."
 )
 
+sort_option = click.option("--sort", type=click.Choice(SORTS), help="Sort the rows by this.")
+group_option = click.option(
+    "--group",
+    type=click.Choice(GROUPS),
+    help="Group the rows by this, and say how much memory each group takes.",
+)
+
 
 @click.command("ls", cls=TranslatedCommand, short_help="List everything that processes share")
 @click.option(
@@ -51,12 +58,8 @@ columns_option = click.option(
     help="Only this kind; can be repeated.",
 )
 @click.option("--orphans", is_flag=True, help="Only what no process maps or has open any more.")
-@click.option("--sort", type=click.Choice(SORTS), help="Sort the rows by this.")
-@click.option(
-    "--group",
-    type=click.Choice(GROUPS),
-    help="Group the rows by this, and say how much memory each group takes.",
-)
+@sort_option
+@group_option
 @columns_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @pid_option

@@ -5,19 +5,15 @@ from typing import Any
 
 import click
 
-from shmtui.cli.ls import GROUPS, SORTS, columns_option
+from shmtui.cli.ls import columns_option, group_option, sort_option
 from shmtui.cli.shared_options import dashboard_options, folder_of, pid_option
 from shmtui.cli.translation import TranslatedCommand
 from shmtui.i18n import _
 
 
 @click.command("top", cls=TranslatedCommand, short_help="Watch everything that processes share")
-@click.option("--sort", type=click.Choice(SORTS), help="Sort the rows by this.")
-@click.option(
-    "--group",
-    type=click.Choice(GROUPS),
-    help="Group the rows by this, and say how much memory each group takes.",
-)
+@sort_option
+@group_option
 @columns_option
 @dashboard_options
 @pid_option

@@ -1,6 +1,7 @@
 """What the kernel keeps of a process that it may go by: its signals, how far it is in files, what lies in pipes."""
 
 import array
+import contextlib
 import errno
 import fcntl
 import os
@@ -67,6 +68,17 @@ def descriptors(pid: int) -> tuple[object, ...] | None:
             return None
         found.append((name, kind, known))
     return tuple(found)
+
+
+def file_offsets(pid: int) -> dict[int, int]:
+    """Where a process stands in the files that it has open, by descriptor (proc_pid_fdinfo(5))."""
+    found: dict[int, int] = {}
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(Path(f"/proc/{pid}/fd/{name}").stat().st_mode):
+                with open(f"/proc/{pid}/fdinfo/{name}") as file:
+                    found[int(name)] = int(file.readline().removeprefix("pos:"))
+    return found
 
 
 class _Open:

@@ -13,8 +13,6 @@ import signal
 import struct
 import tty
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from stat import S_ISREG
 from typing import Final
 
 from shmtui.control import ptrace
@@ -34,7 +32,7 @@ from shmtui.control.entry_points import (
     asks_time,
 )
 from shmtui.control.global_variables import NOTHING, GlobalVariables, global_variables
-from shmtui.control.kernel_state import caught
+from shmtui.control.kernel_state import caught, file_offsets
 from shmtui.control.loaded_code import loaded_code
 from shmtui.control.process_ids import number_of
 from shmtui.control.ptrace import Registers, Stops
@@ -203,7 +201,7 @@ class HeldProgram:
             self._call(own["malloc"], 1)
         self.errno_address = self._call(own[ERRNO_CALL], 0) if ERRNO_CALL in own else 0
         self._thread_id = self._find_thread_id()
-        self._offsets = _file_offsets(self.pid)
+        self._offsets = file_offsets(self.pid)
         self._robust_list = head_of(self.pid)
         passed = CONTACT_CALLS - STARTING_CALLS - SYSTEM_V_CALLS | ALLOCATING_CALLS | FREEING_CALLS
         if self._blocks:
@@ -447,17 +445,6 @@ class HeldProgram:
         if self.memory >= 0:
             os.close(self.memory)
         os.close(self.terminal)
-
-
-def _file_offsets(pid: int) -> dict[int, int]:
-    """Where a process stands in the files that it has open, by descriptor (proc_pid_fdinfo(5))."""
-    found: dict[int, int] = {}
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        with contextlib.suppress(OSError):
-            if S_ISREG(Path(f"/proc/{pid}/fd/{name}").stat().st_mode):
-                with open(f"/proc/{pid}/fdinfo/{name}") as file:
-                    found[int(name)] = int(file.readline().removeprefix("pos:"))
-    return found
 
 
 def filled_environment(given: Mapping[bytes, bytes]) -> dict[bytes, bytes]:

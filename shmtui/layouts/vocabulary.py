@@ -189,7 +189,7 @@ def roles_by_name(names: list[str]) -> tuple[tuple[SemaphoreRole, str], ...]:
     return tuple(found)
 
 
-_DENIED: Final = re.compile(r"(?:^|_)(?:not|non|nao)_?([a-z]+)")
+_DENIED: Final = re.compile(rf"(?:^|_)(?:{'|'.join(sorted(_NOT))})_?([a-z]+)")
 """A word that another one denies: who waits until the ring is not full takes a free slot."""
 
 
