@@ -24,7 +24,8 @@ from tests.waiting import PATIENCE, poll
 PROGRAM: Final = (sys.executable, "-m", "shmtui")
 REPOSITORY: Final = Path(shmtui.__file__).parents[1]
 RUN: Final = ("--headless", "--duration", "0.2", "--json")
-NOBODY: Final = 65534
+USER: Final = 3_000_000 + os.getpid()
+"""Nobody else's: the kernel counts the processes and threads of a user, whoever runs the tests."""
 
 
 def limited(limit: str, *command: str) -> tuple[str, ...]:
@@ -105,13 +106,13 @@ exec setpriv --reuid=$user --regid=$user --clear-groups "$@"
 
 
 def as_nobody(processes: int, *command: str) -> tuple[str, ...]:
-    """The command as an ordinary user who may have so many processes and threads."""
+    """The command as an ordinary user who may have so many processes and threads, and has none yet."""
     if os.geteuid():
         pytest.skip("only root can become somebody whose processes are counted from none")
     paths = {sys.base_prefix, sys.prefix, str(REPOSITORY)}
     limit = (require("prlimit"), f"--nproc={processes}:{processes}")
     return (
-        require("unshare"), "--mount", "sh", "-c", REACHABLE, "sh", str(NOBODY),
+        require("unshare"), "--mount", "sh", "-c", REACHABLE, "sh", str(USER),
         *sorted(paths), "--", *limit, *command,
     )  # fmt: skip
 
