@@ -15,6 +15,7 @@ from shmtui.diagnosis.history import (
 from shmtui.diagnosis.holders import unaccounted_threads
 from shmtui.diagnosis.wording import names, seconds, target
 from shmtui.i18n import _, ngettext
+from shmtui.procfs.freezer import FROZEN
 from shmtui.procfs.target import has_name
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.snapshot import Origin, Process, Snapshot
@@ -53,9 +54,12 @@ def permits_gone(history: History) -> Iterator[str]:
 
 
 def stopped(crew: Sequence[Process]) -> Iterator[str]:
-    """That some of those that take part are stopped, and how they go on: no signal resumes one that a debugger stops."""
+    """That some of those that take part are stopped, and how they go on: no signal resumes one that a debugger stops
+    or a control group has frozen.
+    """
     signalled = [p for p in crew if p.letter == "T"]
     traced = [p for p in crew if p.letter == "t"]
+    frozen = [p for p in crew if p.letter == FROZEN]
     if signalled:
         text = _("stopped: {who}; resume with kill -CONT {pids}, and check again")
         yield text.format(who=names(signalled), pids=" ".join(str(p.pid) for p in signalled))
@@ -65,6 +69,13 @@ def stopped(crew: Sequence[Process]) -> Iterator[str]:
         ).format(
             who=names(traced),
             command=f"grep TracerPid {' '.join(f'/proc/{p.pid}/status' for p in traced)}",
+        )
+    if frozen:
+        yield _(
+            "frozen by a control group: {who}; thaw it (docker unpause, systemctl thaw; which one: {command}), and "
+            "check again"
+        ).format(
+            who=names(frozen), command=f"cat {' '.join(f'/proc/{p.pid}/cgroup' for p in frozen)}"
         )
 
 

@@ -15,6 +15,7 @@ from shmtui.monitor.unseen_processes import Unseen, UnseenProcesses
 from shmtui.monitor.worker_processes import WorkerProcesses
 from shmtui.procfs.credentials import FileAccess
 from shmtui.procfs.file_users import FileUsers
+from shmtui.procfs.freezer import frozen
 from shmtui.procfs.maps import Mapping, mappings
 from shmtui.procfs.page_counts import nobody_else_has
 from shmtui.procfs.present_processes import last_given
@@ -154,6 +155,7 @@ class ProcessTable:
         live = {r.pid for r in records if r.state is RecordState.LIVE}
         ours = self._workers = {r.pid for r in records if not r.program}
         scan, given = thorough or now_ns - self._scanned_ns >= SCAN_NS, 0
+        rests = thorough or (position is not None and position == self._position)
         if scan:
             self._scanned_ns, given = now_ns, last_given()
             self._name_semaphores()
@@ -173,6 +175,8 @@ class ProcessTable:
         self._foreign = [pid for pid in {*self._users.uses, *programs} if pid not in ours]
         for pid in (*live, *self._foreign):
             self._measure(pid, now_ns, scan=scan)
+            if scan and pid in self._tracked and pid not in ours:
+                self._tracked[pid].frozen = rests and frozen(pid)
         self._take_roles(records)
         self._drop_all_but(live | set(self._foreign))
         self._worker_processes.keep(ours)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from shmtui.monitor.activity import activity
 from shmtui.monitor.process_states import short_command
+from shmtui.procfs.freezer import FROZEN
 from shmtui.procfs.identity import failed_children
 from shmtui.procfs.process import (
     ProcessStat,
@@ -68,12 +69,16 @@ class TrackedProcess(msgspec.Struct):
     reads_left: int = _NEW_READS
     failed_children: tuple[tuple[int, int], ...] = ()
     """Those that it has not waited for: PID and return code."""
+    frozen: bool = False
+    """Whether its control group was frozen when nothing moved."""
     run_times: tuple[tuple[int, dict[int, RunTime]], ...] = ()
     """When its threads' times were read, and these: of the last two measures."""
 
     @property
     def letter(self) -> str:
-        """Its state letter; where its first thread has ended, that of another."""
+        """Its state letter; where its first thread has ended, that of another; `FROZEN` while it is so."""
+        if self.frozen:
+            return FROZEN
         if not self.last.leader_gone:
             return self.last.state
         tid = live_thread(self.pid)

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from shmtui.diagnosis.health import diagnose
 from shmtui.diagnosis.history import moves_until, rest_until
+from shmtui.procfs.freezer import FROZEN
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource, SemaphoreState, Slot
@@ -721,9 +722,11 @@ def test_whoever_is_stopped_is_to_be_resumed_before_anything_is_watched_on() -> 
     assert not any("--for" in line for line in left)
 
 
-@pytest.mark.parametrize(("letter", "way"), [("T", "kill -CONT 1"), ("t", "/proc/1/status")])
+@pytest.mark.parametrize(
+    ("letter", "way"), [("T", "kill -CONT 1"), ("t", "/proc/1/status"), (FROZEN, "/proc/1/cgroup")]
+)
 def test_how_a_stopped_holder_goes_on_is_told(letter: str, way: str) -> None:
-    """That it is stopped is known: a signal resumes it, but for one that a debugger stops."""
+    """That it is stopped is known: a signal resumes it, but for one that a debugger or its group stops."""
     holder = replace(peer(1, Role.PRODUCER, None), letter=letter, state=ProcessState.STOPPED)
     one = shown(0, 0, 4, 0, holder, peer(2, Role.CONSUMER, MUTEX))
     told = [f for f in diagnose(looks(one, 6)).findings if f.code == "stalled"]

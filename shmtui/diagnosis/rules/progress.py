@@ -56,8 +56,10 @@ def unwoken(history: History) -> Iterator[Finding]:
                         ),
                         *history.assumptions,
                     ),
-                    Certainty.LIKELY,  # It is also asleep while its container is frozen.
-                    _("a wake-up was lost; wake it with: kill -STOP PID; kill -CONT PID"),
+                    Certainty.LIKELY,
+                    _("a wake-up was lost; wake with: {command}").format(
+                        command="; ".join(f"kill -STOP {p.pid}; kill -CONT {p.pid}" for p in now)
+                    ),
                     subject=role,
                 )
 

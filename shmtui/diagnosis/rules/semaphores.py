@@ -8,6 +8,7 @@ from shmtui.diagnosis.holders import WAIT_MUTEX, WAIT_PERMIT
 from shmtui.diagnosis.rules.initialisation import GHOST_SAMPLES
 from shmtui.diagnosis.wording import names, repair_remedy, seconds
 from shmtui.i18n import _, ngettext
+from shmtui.procfs.freezer import FROZEN
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import SemaphoreRole, Step, waited_semaphore
 from shmtui.snapshot import Certainty, Finding, Origin, Process, ProcessState, Snapshot, Status
@@ -112,7 +113,7 @@ def _may_count_itself(p: Process, role: SemaphoreRole, *, unmoved: bool) -> int:
         # A wait counts on while a handler sleeps; who was not looked at may wait.
         return (p.threads or 1) - p.waits.count(role)
     resting = unmoved or p.state is ProcessState.ASLEEP
-    going = p.letter not in {"S", "T", ""} or not resting
+    going = p.letter not in {"S", "T", FROZEN, ""} or not resting
     threads = (p.threads or 1) - p.waits.count(role)
     return threads if going else 0
 
