@@ -3,6 +3,7 @@
 By the opcodes of Intel's manual, volume 2, for what compilers make of C's loads and stores.
 """
 
+import re
 from typing import Final
 
 from shmtui.control.operation import Kind
@@ -35,6 +36,23 @@ _LOADS: Final = {
 _X87: Final = {0xD8: 4, 0xD9: 4, 0xDA: 4, 0xDB: 4, 0xDC: 8, 0xDD: 8, 0xDE: 2, 0xDF: 2}
 """Of the coprocessor, with the bytes of its numbers."""
 _STORES: Final = {0x88: 1, 0xC6: 1, 0xAA: 1, 0xA4: 1, 0x89: 0, 0xC7: 0, 0xAB: 0, 0xA5: 0}
+
+
+_COMPARES_BYTES: Final = re.compile(
+    rb"\x66[\x40-\x4f]?\x0f[\x74\xda]|\xc5.[\x74\xda]|\xc4..[\x74\xda]|\x62...[\x26\x3e\x3f\x74\xda]",
+    re.DOTALL,
+)
+"""pcmpeqb and pminub, those of AVX, and of AVX-512 vptestnmb and vpcmpb, too."""
+
+
+def compares_bytes(code: bytes) -> bool:
+    """Whether there are instructions that compare the bytes of vectors, as there are in functions that look for the end of
+    a string: these look at bytes that lie behind it, too.
+
+    >>> compares_bytes(bytes.fromhex("62e1fd286f540e0162b37d203fc200")), compares_bytes(bytes.fromhex("c5fe6f06c5fe7f07"))
+    (True, False)
+    """
+    return _COMPARES_BYTES.search(code) is not None
 
 
 def is_atomic(code: bytes) -> bool:

@@ -80,10 +80,18 @@ class Ending:
         waiting = [task for task in self.live if task.operation.kind is not Kind.JOIN]
         sides = {self._world.role_of(task) for task in waiting}
         some_ended = len(self.live) < len(self._world.tasks)
-        if len(waiting) < len(self.live) and not all(map(self._wants_more, waiting)):
+        joins = len(waiting) < len(self.live)
+        if joins and self._is_even() and not all(map(self._wants_more, waiting)):
             return False  # Somebody waits for its end, which is meant to come.
         at_lock = any(map(self._is_at_lock, waiting))
         return some_ended and none_crashed and len(sides) < 2 and not at_lock
+
+    def _is_even(self) -> bool:
+        """Whether there are as many producers as consumers among the programs: where one side has more, what it makes or
+        takes need not come out even with the other's.
+        """
+        sides = Counter(role for _program, role in self._world.programs)
+        return len(set(sides.values())) == 1
 
     def _wants_more(self, task: "Task") -> bool:
         """Whether it waits, like one that never ends, for the next of what one like it has taken twice; and those that
@@ -139,7 +147,7 @@ class Ending:
             if task.operation.kind is Kind.JOIN:
                 continue
             if (
-                task.operation.kind not in TIMED | {Kind.WAIT}
+                task.operation.kind not in TIMED | {Kind.WAIT, Kind.SET}
                 or self._world.role_of(task) is Role.PRODUCER
             ):
                 return []

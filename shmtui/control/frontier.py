@@ -20,6 +20,8 @@ class Covered(msgspec.Struct):
     complete: bool = False
     items: int = 0
     """That each producer made."""
+    took: bool = False
+    """Whether somebody took one."""
 
 
 class Frontier:

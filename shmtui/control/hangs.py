@@ -47,6 +47,11 @@ class Hangs:
                 if command in ends:
                     self._without_twin[command] = _shorter(run, self._without_twin.get(command))
 
+    @property
+    def leaves_one(self) -> bool:
+        """Whether a consumer waits, and another of the same command has ended."""
+        return bool(self._without_twin)
+
     def _consumers(self, run: Run, tasks: Mapping[str, object]) -> list[str]:
         """Those of the tasks that are programs on their own, and not threads or children."""
         return [t for t in tasks if t in self._commands and run.roles[t] is Role.CONSUMER]

@@ -133,9 +133,9 @@ class Items:
         hand.posts += gives
 
     def access(self, task: str, operation: Operation, before: int | None, after: int | None,
-               step: int, *, puts: bool = True) -> None:  # fmt: skip
+               step: int, *, puts: bool = True, beyond: bool = False) -> None:  # fmt: skip
         """A task has loaded or stored, as step number ``step``; ``puts``: what it stores in a slot is an item,
-        and not a consumer's mark that it has taken one.
+        and not a consumer's mark that it has taken one; ``beyond``: it may have loaded more than it looks at.
         """
         place, ring = operation.place, self.ring
         if place is None or place.segment != ring.segment:
@@ -143,7 +143,7 @@ class Items:
         self._note_site(task, operation, before)
         hand = self._hands.setdefault(task, _Hand())
         self._behind(hand, operation, place.offset, (before, after), step)
-        if place.offset == ring.out:
+        if place.offset == ring.out and not beyond:
             if operation.kind is not Kind.STORE:
                 hand.out = before
             if operation.kind is not Kind.LOAD and before is not None and after is not None:
@@ -151,7 +151,7 @@ class Items:
             return
         for slot in self._slots(operation):
             if operation.kind is not Kind.STORE:
-                self._load(task, hand, slot, step)
+                self._load(task, hand, slot, step, beyond=beyond)
         if operation.kind is not Kind.LOAD and puts:
             self._store(task, hand, operation, step)
         elif operation.kind is not Kind.LOAD:
@@ -196,16 +196,25 @@ class Items:
         found = {self.ring.slot(at) for at in range(first, first + max(operation.width, 1))}
         return sorted(slot for slot in found if slot is not None)
 
-    def _load(self, task: str, hand: _Hand, slot: int, step: int) -> None:
+    def _load(self, task: str, hand: _Hand, slot: int, step: int, *, beyond: bool) -> None:
         begin = self.ring.data + slot * self.ring.item_size
         puts = [p for at in range(begin, begin + self.ring.item_size) if (p := self._bytes.get(at))]
         for put in puts:
             put.read = put.read or put.task != task
+        if beyond and slot != self._named(hand):
+            return
         if hand.moved == slot:
             hand.moved = None
+            hand.out = None if beyond else hand.out  # What it loads besides is not its next item.
             self._take(slot, step, puts[0] if puts else None)
         elif slot not in hand.loaded:
             hand.loaded[slot] = (step, puts[0] if puts else None)
+
+    def _named(self, hand: _Hand) -> int | None:
+        """The slot that ``out`` named last, and which a task has not taken yet."""
+        if hand.moved is not None or hand.out is None:
+            return hand.moved
+        return hand.out % self.ring.slots
 
     def _store(self, task: str, hand: _Hand, operation: Operation, step: int) -> None:
         assert operation.place is not None

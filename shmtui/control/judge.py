@@ -300,6 +300,7 @@ def _load_races(run: "Run", names: "Names") -> list[Finding]:
             max(race.step, 0),
         )
         for race in run.load_races
+        if not race.may_look_beyond
     ]
 
 

@@ -7,6 +7,7 @@ from shmtui.control.happens_before import HappensBefore
 from shmtui.control.items import Fault, ItemFault, Items, low_word
 from shmtui.control.lost_updates import LostUpdates
 from shmtui.control.operation import ACCESSES, SILENT, TIMED, Kind, Operation
+from shmtui.control.simultaneous import may_look_beyond
 from shmtui.shm.protocol import Role
 
 if TYPE_CHECKING:
@@ -114,7 +115,8 @@ class ExecutionObserver:
         self.updates.access(task.name, operation, before, after, number, sets_up=self.set_up)
         if self.items is not None:
             puts = self._world.role_of(task) is not Role.CONSUMER
-            self.items.access(task.name, operation, before, after, number, puts=puts)
+            beyond = may_look_beyond(task, operation)
+            self.items.access(task.name, operation, before, after, number, puts=puts, beyond=beyond)
             self._index(self.items, task.name, operation, before)
 
     def _index(self, items: Items, task: str, operation: Operation, before: int | None) -> None:

@@ -96,7 +96,9 @@ class Repetition:
         stays = self._stays_at_it(task, look.times)
         if look.times < _MANY_TIMES and not self._is_as_before(task, look.times):
             return False
-        self._world.result.spinning.add((task.name, operation.place))
+        self._world.result.spinning.update(
+            (task.name, each.operation.place) for each in looks.values() if each.times >= _TIMES
+        )
         if not stays:
             self._world.result.left_looking = True
         return True

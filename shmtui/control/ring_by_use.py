@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -13,6 +13,9 @@ from shmtui.layouts.options import LayoutOptions
 if TYPE_CHECKING:
     from shmtui.layouts.program_types import TypeSource
     from shmtui.layouts.struct_members import Member, Struct
+
+_REGISTER: Final = 8
+"""Bytes of the widest access that is not to a vector."""
 
 
 class _Use(msgspec.Struct):
@@ -142,14 +145,20 @@ def _names_slots(steps: Sequence[Step], offset: int, array: "Member", tasks: set
     assert array.element is not None
     size, slots = array.element.shape.size, array.length or 0
     index: int | None = None
+    first = False
     ahead: set[int] = set()
     for step in steps:
         place = step.operation.place
         if place is None:
             continue
-        if place.offset == offset:
+        wide = (
+            step.operation.width > _REGISTER
+        )  # As of a function for strings: it looks behind its string, too.
+        if place.offset == offset and not wide:
             index = step.value if step.operation.kind is Kind.LOAD else step.after
-        elif step.task in tasks and index is not None:
+            first = True
+        elif step.task in tasks and index is not None and (first or not wide):
+            first = False
             slot, rest = divmod(place.offset - array.offset, size)
             if 0 <= slot < slots and not rest:
                 ahead.add((index - slot) % slots)

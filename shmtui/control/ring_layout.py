@@ -42,6 +42,8 @@ _ITEMS: Final = 6
 _SHARES: Final = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
 """Of the usual execution, after which its programs are looked at."""
 _PAGE: Final = 4096
+_LEAST: Final = 12
+"""Bytes of a ring: two slots of a byte, and two indices."""
 _READ_SECONDS: Final = 3.0
 """For the debug information of the programs."""
 
@@ -207,7 +209,10 @@ class RingFinder:
 
 
 def _types(world: "Execution", segment: str, pids: list[int]) -> list[TypeSource]:
-    return types_for(world.files.size_of(segment), ProgramFiles().programs(pids))
+    """The structs that may lie there; memory without a file has as many bytes as its pages, and a struct may have fewer."""
+    size, programs = world.files.size_of(segment), ProgramFiles().programs(pids)
+    pages = segment not in world.files.descriptors and not segment.startswith("SYSV")
+    return types_for(size, programs, least=max(size - _PAGE + 1, _LEAST) if pages else None)
 
 
 def _fields(

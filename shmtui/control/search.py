@@ -66,6 +66,8 @@ class SearchOutcome(msgspec.Struct):
     consumers: set[str] = msgspec.field(default_factory=set)
     unread: set[bool] = msgspec.field(default_factory=set)
     """Whether items were left that nobody had loaded, of executions in which all have ended by themselves."""
+    looks_beyond: bool = False
+    """Whether a function for strings loads what another stores at once, and it may look behind its string there."""
     stopped: bool = False
     """By the user."""
     never_full: tuple[int, int] | None = None
@@ -257,7 +259,10 @@ class Search:
         try:
             if not self._decided() and not self._out_of_time(end):
                 execution.items, more = max(items, _MANY), execution.items
-                self._note(execution.run())
+                run = execution.run()
+                self._note(run)
+                if self._hangs.leaves_one:
+                    self._share(run)
                 execution.items = more
             for task in tasks[:_MOST_FAVOURITES]:
                 if not self._decided() and not self._out_of_time(end):
@@ -268,6 +273,19 @@ class Search:
                     self._wake_unsignalled(run, end)
         finally:
             execution.favourite, execution.items = "", items
+
+    def _share(self, run: Run) -> None:
+        """The same once more, but that another consumer takes the first item that it can: whoever ends by itself may do so
+        after other items then.
+        """
+        for at, choice in enumerate(run.choices):
+            for task in choice.enabled:
+                if (
+                    task != choice.chosen
+                    and run.roles[task] is run.roles[choice.chosen] is Role.CONSUMER
+                ):
+                    self._execute((*run.order[:at], task))
+                    return
 
     def _wake_unsignalled(self, run: Run, end: float) -> None:
         """The same once more for each task that slept on a condition in it, which wakes without a signal then."""
@@ -285,8 +303,8 @@ class Search:
         step = (first.steps[at:] or second.steps[at:] or first.steps)[0]
         text = _(
             "the programs do not repeat themselves: in the same order, step {number} of {task} ({step}) "
-            "differs from one execution to the next; nothing is judged. Do they draw random numbers, or "
-            "go by the time or their PID?"
+            "differs from one execution to the next; nothing is judged. Do they draw random numbers, go "
+            "by the time or their PID, or share a file that stays (one outside of /dev/shm)?"
         )
         words = self.names.step(step.operation, step.value, step.after)
         return text.format(number=at + 1, task=step.task, step=words)
@@ -307,6 +325,7 @@ class Search:
         items = self.execution.ring_items
         outcome.took |= set() if items is None else {run.steps[at].task for _put, at in items.taken}
         outcome.consumers |= {task for task, role in run.roles.items() if role is Role.CONSUMER}
+        outcome.looks_beyond |= any(race.may_look_beyond for race in run.load_races)
         outcome.unread |= set() if run.unread is None else {run.unread > 0}
         outcome.given_up += run.end is End.UNFINISHED
         self._hangs.note(run)
@@ -351,6 +370,8 @@ class Search:
                     frontier.begin_anew()
                 else:
                     frontier.add(run, len(prefix))
+                    items = execution.ring_items
+                    frontier.covered.took |= items is not None and bool(items.taken)
         finally:
             execution.seen = None
 

@@ -1,16 +1,22 @@
 """A load and a store of one word that two tasks stand before at once, so that nothing keeps them apart."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from shmtui.control.access import compares_bytes
 from shmtui.control.commuting import Commuting, words_of
 from shmtui.control.operation import ACCESSES, Kind, Operation, Place
 
 if TYPE_CHECKING:
     from shmtui.control.items import Ring
     from shmtui.control.task import Task
+
+_REGISTER: Final = 8
+"""Bytes of the widest load that is not one of a vector."""
+_AROUND: Final = 128
+"""Bytes of code before an instruction, and from it on, that tell what the function around it does."""
 
 
 class LoadRace(msgspec.Struct, frozen=True):
@@ -23,6 +29,8 @@ class LoadRace(msgspec.Struct, frozen=True):
     store: Operation
     step: int
     """The last one before both."""
+    may_look_beyond: bool
+    """Whether it is a function for strings that loads it: one looks at more than its string, and that is no race."""
 
 
 def load_races(
@@ -53,10 +61,23 @@ def load_races(
             ):
                 found.append(
                     LoadRace(
-                        place, loader.name, loader.operation, storer.name, storer.operation, step
+                        place,
+                        loader.name,
+                        loader.operation,
+                        storer.name,
+                        storer.operation,
+                        step,
+                        may_look_beyond(loader, loader.operation),
                     )
                 )
     return found
+
+
+def may_look_beyond(task: "Task", operation: Operation) -> bool:
+    """Whether a function for strings takes this step: it loads more than its string."""
+    if operation.kind is not Kind.LOAD or operation.width <= _REGISTER:
+        return False
+    return compares_bytes(task.space.read(operation.site - _AROUND, 2 * _AROUND))
 
 
 def _overlap(one: Operation, other: Operation) -> bool:

@@ -65,16 +65,25 @@ def _slot(execution: Execution, step: Step) -> int | None:
 
 
 def spins(workshop: Workshop, run: Run) -> Iterator[Spin]:
-    """Who waited for what by looking at it over and over."""
+    """Who waited for what by looking at it over and over: of the words that it looked at, those that others change."""
+    changed = {
+        (step.task, step.operation.place)
+        for step in run.steps
+        if step.operation.kind is not Kind.LOAD and step.value != step.after
+    }
     for task, place in sorted(run.spinning, key=str):
+        own = {each for name, each in run.spinning if name == task}
+        others = {at for name, at in changed if name != task and at in own}
+        if others and place not in others:
+            continue
         words = workshop.names.place(place)
-        own = [step for step in run.steps if step.task == task]
+        steps = [step for step in run.steps if step.task == task]
         lines = [
             workshop.names.line(run.programs[task], step.operation)
-            for step in own
+            for step in steps
             if step.operation.place == place and step.operation.kind in _LOOKS
         ]
-        yield Spin(task, words, lines[-1] if lines else "", _sleeps(own, place))
+        yield Spin(task, words, lines[-1] if lines else "", _sleeps(steps, place))
 
 
 def _sleeps(steps: Sequence[Step], place: Place | None) -> bool:

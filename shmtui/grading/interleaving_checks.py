@@ -9,7 +9,7 @@ from typing import Final
 from shmtui.grading.result import Facts, Said, Verdict, failed, passed, unknown, untold
 from shmtui.grading.trial import Refusal, Trial, Usual
 from shmtui.i18n import _, ngettext
-from shmtui.report.exploration import leaves_items_words
+from shmtui.report.exploration import leaves_items_words, looks_beyond_words
 
 _ITEM_FAULTS: Final = (
     "item-overwritten",
@@ -41,7 +41,8 @@ def _searched(facts: Facts, names: tuple[str, ...], kinds: tuple[str, ...], *,
         if not (trial.complete or (calls and trial.complete_calls)):
             text = _("nothing was found, but not every order was seen: {covered}")
             return unknown(text.format(covered=trial.covered))
-    if not under_way(facts):
+    wide = [trial for trial in trials if trial.name in _WIDE]
+    if not under_way(facts) or not all(trial.took for trial in wide):
         return unknown(_("the programs do not get so far that this shows"))
     again = next(
         (each.made_again for each in (*trials, facts.usual) if each and each.made_again), ""
@@ -206,7 +207,9 @@ def semaphores(facts: Facts) -> Said:
 def exclusion(facts: Facts) -> Said:
     """No two store an index unordered, and the mutex is posted by who waited for it."""
     names = ("pair", *(name for name in _WIDE if name in facts.trials))
-    return _searched(facts, names, ("race", "lost-update", "mutex-overflow"))
+    said = _searched(facts, names, ("race", "lost-update", "mutex-overflow"))
+    beyond = any(facts.trial(name).looks_beyond for name in names)
+    return unknown(looks_beyond_words()) if said.verdict is Verdict.PASS and beyond else said
 
 
 def items_kept(facts: Facts) -> Said:
@@ -310,6 +313,8 @@ def many(facts: Facts) -> Said:
         )
         return failed(text.format(name=replaced[0]))
     said = _searched(facts, _WIDE, ())
+    if said.verdict is Verdict.PASS and any(trial.looks_beyond for trial in trials):
+        return unknown(looks_beyond_words())
     starved = [task for trial in trials for task in trial.starved]
     if said.verdict is Verdict.PASS and starved:
         text = _("{task} takes no item in any of these orders, though others do")

@@ -36,10 +36,20 @@ class _EnoughError(Exception):
     """An execution is broken off here."""
 
 
-def _balance(steps: list[Step], task: str) -> int:
-    """What a task has waited for or locked and not given again; below 0 where it gave more."""
-    kinds = [s.operation.kind for s in steps if s.task == task]
-    return sum(kind in _TAKES for kind in kinds) - sum(kind in _GIVES for kind in kinds)
+def _holds(steps: list[Step], task: str, whole: Run) -> bool:
+    """Whether a task has not given as often as it has waited and locked, or not given a semaphore that it waits for and
+    posts itself. ``whole``: an execution in which it goes on.
+    """
+    done = [each for s in steps if s.task == task for each in s.operation.each()]
+    takes, gives = ([e.place for e in done if e.kind in kinds] for kinds in (_TAKES, _GIVES))
+    posted = {
+        each.place
+        for s in whole.steps
+        if s.task == task
+        for each in s.operation.each()
+        if each.kind is Kind.POST
+    }
+    return len(takes) != len(gives) or any(takes.count(at) > gives.count(at) for at in posted)
 
 
 def peer_killed(programs: Programs, role: Role) -> Trial:
@@ -60,7 +70,7 @@ def peer_killed(programs: Programs, role: Role) -> Trial:
         hanging = []
         for number, _step in enumerate(own):
             killed: list[tuple[str, bool]] = []
-            execution.before_choice = _killing(workshop, name, number, killed)
+            execution.before_choice = _killing(workshop, name, number, killed, whole)
             try:
                 run = execution.run()
             finally:
@@ -71,7 +81,7 @@ def peer_killed(programs: Programs, role: Role) -> Trial:
 
 
 def _killing(
-    workshop: Workshop, name: str, number: int, killed: list[tuple[str, bool]]
+    workshop: Workshop, name: str, number: int, killed: list[tuple[str, bool]], whole: Run
 ) -> Callable[[Execution], None]:
     """Kills a task once it has taken ``number`` steps that concern others."""
 
@@ -82,7 +92,7 @@ def _killing(
         here = len(taken) == number and task.operation.kind not in SILENT
         if killed or not here or task.ended is not None:
             return
-        killed.append((_words(workshop, task), _balance(steps, name) != 0))
+        killed.append((_words(workshop, task), _holds(steps, name, whole)))
         _kill(task)
 
     return before_choice
@@ -142,7 +152,7 @@ def restarted(programs: Programs) -> Trial:
         ][:_MOST_KILLS]
         begin, hanging, kills = dict(files.contents), [], 0
         for number in points:
-            left, words, held = _left(workshop, number)
+            left, words, held = _left(workshop, number, whole)
             if left is None:
                 continue
             kills += 1
@@ -178,7 +188,7 @@ def _left_at_end(workshop: Workshop) -> dict[str, bytes]:
     return found
 
 
-def _left(workshop: Workshop, number: int) -> tuple[dict[str, bytes] | None, str, bool]:
+def _left(workshop: Workshop, number: int, whole: Run) -> tuple[dict[str, bytes] | None, str, bool]:
     """The files that are there once all are killed before step ``number``, the step, and whether somebody had
     waited for something that he had not posted yet.
     """
@@ -187,7 +197,7 @@ def _left(workshop: Workshop, number: int) -> tuple[dict[str, bytes] | None, str
     def before_choice(world: Execution) -> None:
         if len(world.result.steps) >= number:
             steps = world.result.steps
-            held = any(_balance(steps, task.name) != 0 for task in world.tasks)
+            held = any(_holds(steps, task.name, whole) for task in world.tasks)
             following = [t for t in world.tasks if t.ended is None]
             words = ", ".join(f"{t.name}: {_words(workshop, t)}" for t in following)
             found.append((shared_files(), words, held))

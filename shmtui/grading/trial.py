@@ -125,6 +125,10 @@ class Trial(msgspec.Struct, frozen=True):
     """The consumers that took no item in any order, though others did."""
     leaves_items: bool = False
     """Whether all end in some orders with items left that nobody has taken, and in others without."""
+    took: bool = False
+    """Whether somebody took an item in some of these orders."""
+    looks_beyond: bool = False
+    """As of `control.search.SearchOutcome`."""
     made_again: str = ""
     """As of `Usual`."""
     replaced: tuple[str, ...] = ()

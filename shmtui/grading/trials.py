@@ -126,13 +126,14 @@ def searched(programs: Programs, items: int, seconds: float, *, fine: bool = Tru
         whole = not (result.others or outcome.foreign or outcome.given_up or outcome.left_looking)
         ring = workshop.execution.ring
         covered = [covered_words(part) for part in outcome.covered]
-        complete = [p.fine for p in outcome.covered if p.complete and p.items == items and whole]
+        wanted = [p for p in outcome.covered if p.complete and p.items == items and whole]
+        complete = [part.fine for part in wanted]
         return Trial(
             "", found=tuple(found), complete=True in complete, complete_calls=bool(complete),
             covered="; ".join(covered if whole else [*covered, *limits(result)]),
             slots=0 if ring is None else ring.slots, ended=result.statuses,
             indexed=ring is not None and len(ring.indices) == 2, starved=outcome.starved,
-            leaves_items=outcome.leaves_items, made_again=_made_again(result.made_again, workshop),
+            leaves_items=outcome.leaves_items, looks_beyond=outcome.looks_beyond, took=any(part.took for part in wanted), made_again=_made_again(result.made_again, workshop),
             replaced=tuple(f"/{name}" for name in sorted(workshop.files.replaced)),
         )  # fmt: skip
 

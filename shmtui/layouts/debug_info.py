@@ -64,6 +64,7 @@ def ring_structs(
     path: Path,
     *,
     size: int | None = None,
+    least: int | None = None,
     shown: str = "",
     progress: Progress | None = None,
     roots: DebugRoots | None = None,
@@ -71,6 +72,7 @@ def ring_structs(
     """Structs of a program that hold a sync object at any depth, or whose ``sizeof`` is ``size``; and
     every ``sizeof`` that would give more of them.
 
+    ``least``: theirs may be less than ``size``, down to this.
     ``shown``: the path as the user knows it, for ``progress``.
     Of a large file only units that mention a sync type are read. ShmtuiError: see `read_structs`.
     """
@@ -79,7 +81,8 @@ def ring_structs(
     def wanted(reading: _Reading, entry: Entry) -> bool:
         its = entry.number("byte_size")
         sizes.add(its)
-        return (size is not None and its == size) or reading.members.holds_sync(Type(entry))
+        fits = size is not None and its is not None and (least or size) <= its <= size
+        return fits or reading.members.holds_sync(Type(entry))
 
     with _reading(path, roots, progress, shown) as reading:
         found = _structs(reading, wanted)

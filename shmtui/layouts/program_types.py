@@ -52,8 +52,8 @@ class _FileTypes(msgspec.Struct):
 
     sizes: frozenset[int]
     """``sizeof`` of each of its structs."""
-    structs: "dict[int | None, tuple[Struct, ...]]"
-    """Those that hold a sync object or have a size, by that; None: a size that none has."""
+    structs: "dict[int | tuple[int, int] | None, tuple[Struct, ...]]"
+    """Those that hold a sync object or have a size, by that, or by the least and the most; None: a size that none has."""
 
 
 _types: dict[FileVersion, _FileTypes] = {}
@@ -67,12 +67,15 @@ def debug_types(segment: MappedSegment) -> list[TypeSource]:
 
 
 def types_for(
-    size: int, programs: Iterable[ProgramFile], progress: Callable[[str], None] | None = None
+    size: int,
+    programs: Iterable[ProgramFile],
+    progress: Callable[[str], None] | None = None,
+    least: int | None = None,
 ) -> list[TypeSource]:
-    """The structs of each of the programs that may describe a segment of that size."""
+    """The structs of each of the programs that may describe a segment of that size, or of ``least`` bytes to so many."""
     found = []
     for program in programs:
-        structs = _structs_for(size, program, progress)
+        structs = _structs_for(size, program, progress, least)
         if structs:
             name = process_name(program.pid)
             found.append(TypeSource(structs, LayoutSource.DEBUG_INFO, name, program.shown))
@@ -80,14 +83,16 @@ def types_for(
 
 
 def _structs_for(
-    size: int, program: ProgramFile, progress: Callable[[str], None] | None
+    size: int, program: ProgramFile, progress: Callable[[str], None] | None, least: int | None
 ) -> "tuple[Struct, ...]":
     known = _types.pop(program.version, None)
-    asked = size if known is None or size in known.sizes else None
+    asked: int | tuple[int, int] | None = (least, size) if least else size
+    if not least and known is not None and size not in known.sizes:
+        asked = None
     if known is None or asked not in known.structs:
-        structs, sizes = _read(program, asked, progress)
+        structs, sizes = _read(program, None if asked is None else size, progress, least)
         known = known or _FileTypes(sizes, {})
-        asked = size if size in sizes else None
+        asked = asked if least or size in sizes else None
         known.structs[asked] = structs
     _types[program.version] = known
     while len(_types) > 1 and (len(_types) > KEPT or _kept_structs() > KEPT_STRUCTS):
@@ -100,7 +105,10 @@ def _kept_structs() -> int:
 
 
 def _read(
-    program: ProgramFile, size: int | None, progress: Callable[[str], None] | None
+    program: ProgramFile,
+    size: int | None,
+    progress: Callable[[str], None] | None,
+    least: int | None = None,
 ) -> "tuple[tuple[Struct, ...], frozenset[int]]":
     """The program's structs that hold a sync object, or that have the segment's size, and the sizes of
     all; none where it has no debug information.
@@ -115,7 +123,7 @@ def _read(
 
     path, shown = Path(program.path), program.shown
     try:
-        return debug_info.ring_structs(path, size=size, shown=shown, progress=progress)
+        return debug_info.ring_structs(path, size=size, least=least, shown=shown, progress=progress)
     except ShmtuiError:
         return nothing
 

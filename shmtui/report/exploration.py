@@ -111,6 +111,8 @@ def notes(result: "Exploration") -> Iterator[str]:
         yield text.format(task=task)
     if outcome.leaves_items:
         yield leaves_items_words()
+    if outcome.looks_beyond:
+        yield looks_beyond_words()
     yield from limits(result)
     if result.made_again and not any(part.starts for part in outcome.covered):
         second, first, place = result.made_again[0]
@@ -158,6 +160,14 @@ def leaves_items_words() -> str:
     """That the programs leave items, in some orders. It is no fault of theirs where what is left is no item, but a mark."""
     return _(
         "in some orders all programs end, and items are left in the ring that nobody has taken; in others none is left"
+    )
+
+
+def looks_beyond_words() -> str:
+    """That what may be a race was not judged."""
+    return _(
+        "a function for strings, as strcpy or strlen, loads bytes of the ring while another stores them: such functions "
+        "also look at what lies behind their string, so that this is not judged"
     )
 
 

@@ -121,6 +121,7 @@ MUTANTS: Final = (
     # A mark for one of two who are to end by it.
     Mutant("marks", "threads", "deadlock", consumers=0),
     Mutant("marks", "", "hang", consumers=2, items=4),
+    Mutant("marks", "", "hang", consumers=2, items=1),
     # As students write them.
     Mutant("course", "sum", "lost-update", items=6),
     Mutant("course", "twice", "mutex-overflow"),

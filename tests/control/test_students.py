@@ -254,3 +254,47 @@ def test_copies_let_robust_mutexes_go(
         os.kill(copy, signal.SIGKILL)
         os.waitpid(copy, 0)
         held.close()
+
+
+@pytest.mark.parametrize("words", ["", "move-first"])
+@pytest.mark.parametrize("flags", [(), ("-DROWS",)])
+def test_a_function_for_strings_looks_behind_its_string(
+    built: Callable[..., str], explored: Explore, words: str, flags: tuple[str, ...]
+) -> None:
+    """That it loads the next slot while a producer stores there is no race, and takes no item; the ring is found all the
+    same by what the programs do.
+    """
+    program = built("strings", "gcc", *flags)
+    record = explored("--producer", f"{program} p {words}", "--consumer", f"{program} c {words}",
+                      "--items", "2", "--fine", code=0)  # fmt: skip
+    check(record, "")
+    assert "4 × " in record["layout"]
+
+
+def test_a_side_with_more_programs_has_items_left(
+    built: Callable[..., str], explored: Explore
+) -> None:
+    """Its children may wait for ever once the other side has taken all that it takes, and their parent for them."""
+    program = built("strings")
+    producer = f"{program} p children"
+    record = explored("--producer", producer, "--producer", producer, "--consumer", f"{program} c",
+                      "--items", "3", "--budget", "10", code=None)  # fmt: skip
+    assert kinds(record) == set()
+
+
+@pytest.mark.parametrize(("words", "found"), [("few", set()), ("few undo", {"item-lost"})])
+def test_permits_that_the_kernel_takes_back(
+    built: Callable[..., str], explored: Explore, words: str, found: set[str]
+) -> None:
+    """SEM_UNDO undoes the posts of a producer that has ended: items are left that nobody is let to."""
+    program = built("sysv")
+    record = explored("--producer", f"{program} p {words}", "--consumer", f"{program} c {words}",
+                      code=int(bool(found)))  # fmt: skip
+    assert kinds(record) == found
+
+
+def test_a_ring_in_memory_without_a_name(built: Callable[..., str], explored: Explore) -> None:
+    """Its struct has fewer bytes than the page that it lies in, and holds no semaphore."""
+    record = explored("--producer", built("parent"), "--items", "2", code=0)
+    check(record, "")
+    assert record["layout"].startswith("/zero: 4 × 4-byte items"), record["layout"]

@@ -161,12 +161,34 @@ def test_habits_that_are_right(
     assert of(results, "pass") == set(checks)
 
 
+def test_producers_that_stop_within_a_round(
+    ring: Callable[..., tuple[str, str]], tmp_path: Path
+) -> None:
+    """Two that wait for three permits each hang in some order: that none was found where nobody took an item says nothing."""
+    producer, consumer = ring("", program="strings")
+    text = tmp_path / "one.toml"
+    text.write_text("[trials]\nitems = 1\n[checks]\nmany = 1\n")
+    results = graded(f"{producer} three", consumer, "--rubric", str(text), code=2)
+    assert of(results, "unknown") == {"many"}
+
+
+def test_a_semaphore_that_is_held_counts_of_system_v_too(
+    ring: Callable[..., tuple[str, str]], tmp_path: Path
+) -> None:
+    """Killed between its wait and its post of it; as between all items, where it waits for nothing else."""
+    results = graded(*ring("", program="sysv"), *quick(tmp_path, "killed-peer = 1"), code=0)
+    assert "which counts for nothing here" in results["killed-peer"]["evidence"]
+
+
 def test_a_busy_wait(ring: Callable[..., tuple[str, str]], tmp_path: Path) -> None:
     """It names what is looked at, and where."""
     program = ring("", program="lockfree")
     results = graded(*program, *quick(tmp_path, "no-busy-wait = 1"), code=1)
     assert of(results, "fail") == {"no-busy-wait"}
     assert "lockfree.c:" in results["no-busy-wait"]["evidence"]
+    assert "looks at in over and over" in results["no-busy-wait"]["evidence"], (
+        "not at its own index"
+    )
 
 
 @pytest.mark.parametrize(
