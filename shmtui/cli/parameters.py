@@ -4,7 +4,7 @@ import math
 import os
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
@@ -159,10 +159,17 @@ def _lessons(typed: str) -> "Iterator[CompletionItem]":
             yield _completion(lesson.name, help=_(lesson.title))
 
 
-def _number(text: str, least: float, most: float, wrong: str) -> float:
-    """The number in ``text``; BadParameter, by the sentence ``wrong``: it is out of the range."""
+_NO_UNIT: Final[Mapping[str, int]] = {"": 1}
+_TIMES: Final[Mapping[str, int]] = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _number(
+    text: str, least: float, most: float, wrong: str, units: Mapping[str, int] = _NO_UNIT
+) -> float:
+    """The number in ``text``, in ``units``; BadParameter, by the sentence ``wrong``: it is out of the range."""
+    unit = text[-1:] if text[-1:] in units else ""
     try:
-        number = float(text)
+        number = float(text.removesuffix(unit)) * units[unit]
     except ValueError:
         number = math.nan
     if not least <= number <= most:
@@ -176,7 +183,8 @@ def _rate(text: str) -> float:
 
 
 def _seconds(text: str) -> float:
-    return _number(text, 0.001, 1e9, _("{value!r} is not a time in seconds greater than 0"))
+    wrong = _("{value!r} is not a time greater than 0: give seconds, or a unit, such as 0.5, 30s or 5m")
+    return _number(text, 0.001, 1e9, wrong, _TIMES)
 
 
 def _hertz(text: str) -> float:
@@ -189,7 +197,6 @@ _MOST_PORT: Final = 65535
 _COLUMNS: Final = range(50, 401)
 _ROWS: Final = range(20, 201)
 _BYTES: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
-_TIMES: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def _bytes(text: str) -> int:
@@ -202,12 +209,8 @@ def _bytes(text: str) -> int:
 
 
 def _age(text: str) -> float:
-    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)([smhd]?)", text)
-    seconds = float(found[1]) * _TIMES[found[2]] if found else 0.0
-    if not 1 <= seconds <= 1e9:
-        wrong = _("{value!r} is not a time: give at least 1s, such as 90s, 30m, 8h or 7d")
-        raise click.BadParameter(wrong.format(value=text))
-    return seconds
+    wrong = _("{value!r} is not a time: give at least 1s, such as 90s, 30m, 8h or 7d")
+    return _number(text, 1, 1e9, wrong, _TIMES)
 
 
 def _address(text: str) -> "Address":

@@ -75,8 +75,10 @@ def covered_words(part: "Covered") -> str:
             part.orders,
         )
     else:
-        text = _(
-            "{orders} executions of {items} at {steps}, {states} states; that is not every order"
+        text = ngettext(
+            "{orders} execution of {items} at {steps}, {states} states; that is not every order",
+            "{orders} executions of {items} at {steps}, {states} states; that is not every order",
+            part.orders,
         )
     return text.format(items=items, steps=steps, states=part.states, orders=part.orders)
 

@@ -12,6 +12,7 @@ import click
 import pytest
 
 from shmtui.cli.main import main
+from shmtui.cli.parameters import AGE, SECONDS
 from shmtui.cli.translation import COMMANDS
 from shmtui.errors import ShmtuiError
 from shmtui.sanitize import shell_word
@@ -220,6 +221,22 @@ def test_a_refusal_is_plain_with_json_too(name: str) -> None:
     refused(done)
     with pytest.raises(json.JSONDecodeError):
         json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("typed", "seconds"), [("2.5", 2.5), ("30s", 30), ("0.5m", 30), ("2h", 7200)]
+)
+def test_a_time_may_have_a_unit(typed: str, seconds: float) -> None:
+    """Without one it is in seconds."""
+    assert SECONDS.convert(typed, None, None) == AGE.convert(typed, None, None) == seconds
+
+
+@pytest.mark.parametrize("typed", ["", "s", "5ss", "5x", "-1s", "0s", "1e300d"])
+def test_what_is_no_time(typed: str) -> None:
+    """The refusal says what one looks like."""
+    for kind in (SECONDS, AGE):
+        with pytest.raises(click.BadParameter, match="such as"):
+            kind.convert(typed, None, None)
 
 
 @pytest.mark.parametrize("value", ["nan", "-nan", "inf", "-inf", "1e308"])
