@@ -183,7 +183,9 @@ def _rate(text: str) -> float:
 
 
 def _seconds(text: str) -> float:
-    wrong = _("{value!r} is not a time greater than 0: give seconds, or a unit, such as 0.5, 30s or 5m")
+    wrong = _(
+        "{value!r} is not a time greater than 0: give seconds, or a unit, such as 0.5, 30s or 5m"
+    )
     return _number(text, 0.001, 1e9, wrong, _TIMES)
 
 

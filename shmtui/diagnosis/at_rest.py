@@ -9,6 +9,7 @@ from shmtui.diagnosis.history import (
     POSTERS,
     History,
     deficit_of,
+    lacks_permits,
     living,
     lock_taken,
 )
@@ -238,13 +239,13 @@ def way_on(history: History) -> str:
         return _("resume those first that are stopped")
     if watched_s(history) < LONGER_S:
         return _("watch it longer: --for {time}").format(time=LONGER_S)
-    crew = living(history.now)
-    if not crew or not has_name(history.now.segment.name):
+    now, crew = history.now, living(history.now)
+    if not crew or not has_name(now.segment.name) or not lacks_permits(now):
         return _("watching does not settle it; only the source of its program does")
     words = " ".join(f"--assume-idle {p.pid}" for p in crew[:_VOUCHED])
     return _(
         "watching does not settle it; if none of them holds a lock or a permit, say so: {command}"
-    ).format(command=f"shmtui repair {target(history.now)} {words}")
+    ).format(command=f"shmtui repair {target(now)} {words}")
 
 
 def watched_s(history: History) -> int:

@@ -201,6 +201,11 @@ def lock_taken(s: Snapshot) -> bool:
     return held or mutex_taken(s)
 
 
+def lacks_permits(s: Snapshot) -> bool:
+    """Whether mutex is 0, or a permit is in neither ``empty`` nor ``full``: somebody has it, or it is lost."""
+    return mutex_taken(s) or (deficit_of(s) or 0) > 0
+
+
 def vanished(history: History) -> list[Process]:
     """Foreign processes that took part in an earlier snapshot and were seen to end. One that has let go of the
     segment and lives on is none.

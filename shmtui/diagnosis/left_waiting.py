@@ -93,12 +93,10 @@ def _left_on_objects(
 
 
 def held_on(history: History) -> Iterator[str]:
-    """Each lock without a role that was held in all samples, and by whom: who tries it now and then is seen
-    nowhere.
-    """
+    """Each lock that was held in all samples, and by whom: who tries it now and then is seen nowhere."""
     samples = len(history.snapshots)
     for each in history.now.sync:
-        owned = each.role is None and each.owner is not None and each.kind in _LOCKS
+        owned = each.owner is not None and each.kind in _LOCKS
         if owned and history.agreeing(lambda s, e=each: _owner(s, e.name) == e.owner) == samples:  # type: ignore[misc]
             yield _("{lock} was held by thread {tid} in all {count} samples").format(
                 lock=each.name, tid=each.owner, count=samples

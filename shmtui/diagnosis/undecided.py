@@ -206,8 +206,8 @@ def _missing_in_flow(history: History) -> Iterator[str]:
     if missing > 0:
         yield ngettext(
             "{count} permit was in neither {empty} nor {full} in all {samples} samples: a process keeps "
-            "it, or it is lost; pause the programs and check again",
+            "it, or it is lost; watching does not tell which, the source of its programs does",
             "{count} permits were in neither {empty} nor {full} in all {samples} samples: processes keep "
-            "them, or they are lost; pause the programs and check again",
+            "them, or they are lost; watching does not tell which, the source of its programs does",
             missing,
         ).format(**history.names, count=missing, samples=len(deficits))

@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from shmtui.diagnosis.at_rest import LONGER_S
 from shmtui.diagnosis.wording import command_target
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
@@ -43,6 +44,7 @@ from shmtui.repair.resume_guard import ResumeGuard
 from shmtui.repair.segment_lock import SegmentLock
 from shmtui.repair.stop_processes import ProcessStopper, stopping
 from shmtui.repair.surplus_watch import SurplusWatch
+from shmtui.repair.vouched import by_word
 from shmtui.repair.written_words import Written
 from shmtui.shm.layout_spec import layout_option
 from shmtui.shm.segment import SHM_DIR
@@ -112,11 +114,14 @@ class Repairer:
         found: Plan | Refusal | None = None
         with self._observed(self._options) as observed:
             earlier = interrupted(observed)
-            text = _("watching {name} for {seconds:g} s, or {most:g} s while nothing is found")
-            most = max(seconds, PATIENT_SECONDS)
+            text = _(
+                "watching {name} for {seconds:g} s, or up to {most:g} s while nothing is found"
+            )
+            most = max(seconds, LONGER_S)
             self._progress(text.format(name=self._name, seconds=seconds, most=most))
             findings = observed.findings(seconds) if earlier is None else earlier.findings
             findings += left_open(observed, findings, self.consent)
+            findings += by_word(observed, findings, self.consent)
             findings = with_deaths_seen(findings, self._seen)
             for attempt in range(TRIES):
                 snapshot = observed.sampler.sample()
@@ -190,7 +195,9 @@ class Repairer:
         earlier = interrupted(observed)
         known = left_open(observed, (), self.consent) if earlier is None else earlier.findings
         wanted = {finding.code for finding in agreed.findings}
-        return observed.still_found(wanted - {finding.code for finding in known})
+        if observed.still_found(wanted - {finding.code for finding in known}):
+            return True
+        return wanted == {finding.code for finding in by_word(observed, (), self.consent)}
 
     def _nobody_comes(self, observed: Observation) -> bool:
         """Whether nobody gives a lock back in its dead owner's place."""

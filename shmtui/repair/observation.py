@@ -4,6 +4,8 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
+from shmtui.diagnosis.at_rest import LONGER_S
+from shmtui.diagnosis.history import lacks_permits
 from shmtui.diagnosis.wording import names
 from shmtui.i18n import _
 from shmtui.monitor.process_states import named_files
@@ -36,6 +38,7 @@ class Observation:
         self.sampler = sampler
         self._folder = folder
         self._clock = clock
+        self._looks: set[tuple[object, ...]] = set()
 
     def positions(self, snapshot: Snapshot) -> tuple[ProtocolPosition, ...]:
         """Where each process of the snapshot that takes part stands now."""
@@ -47,12 +50,20 @@ class Observation:
         return tuple(locate(p, self.sampler.identity, layout, named) for p in processes)
 
     def findings(self, seconds: float = WATCH_SECONDS) -> tuple[Finding, ...]:
-        """The findings after ``seconds``; where there are none, the first within some more."""
+        """The findings after ``seconds``; where there are none, the first within some more. Where none are found by
+        then, nothing moves and a permit is missing, as long as a check that settles it.
+        """
         found = self.watch(seconds)
-        if found:
-            return found
-        left = PATIENT_SECONDS - seconds
-        return self.watch(left, bool, PATIENT_SAMPLES)
+        if not found:
+            found = self.watch(PATIENT_SECONDS - seconds, bool, PATIENT_SAMPLES)
+        if not found and self.still and lacks_permits(self._look()):
+            found = self.watch(LONGER_S - PATIENT_SECONDS, bool)
+        return found
+
+    @property
+    def still(self) -> bool:
+        """Whether no index and not the value of mutex differed in all the looks so far."""
+        return len(self._looks) == 1
 
     def still_found(self, codes: set[str]) -> bool:
         """Whether all of these are found again, within the time that a patient watch takes."""
@@ -89,11 +100,16 @@ class Observation:
     def _samples(self, seconds: float, least: int) -> Iterator[Snapshot]:
         """Snapshots for ``seconds``, and ``least`` of them however long one takes."""
         end, taken = self._clock.monotonic() + seconds, 1
-        yield self.sampler.sample()
+        yield self._look()
         while self._clock.monotonic() < end or taken < least:
             self._clock.sleep(SAMPLE_SECONDS)
             taken += 1
-            yield self.sampler.sample()
+            yield self._look()
+
+    def _look(self) -> Snapshot:
+        snapshot = self.sampler.sample()
+        self._looks.add(_lock_and_indices(snapshot))
+        return snapshot
 
 
 def indices(snapshot: Snapshot) -> tuple[int | None, int | None]:

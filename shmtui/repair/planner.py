@@ -131,7 +131,7 @@ def _plan(
     proved = consent.permits or _permits_are_proved(snapshot, placed)
     private = tuple(p for p in placed if p.private)
     resident = _resident(snapshot, placed, codes, consent)
-    values = resident if isinstance(resident, Refusal) else _values(snapshot, placed, resident)
+    values = _values(snapshot, placed, resident)
     if consent.roles and not codes - DEATHS and not isinstance(values, Refusal):
         values = _fitting(snapshot, values)
     if "extra-permits" in codes and "late-init" not in codes and not isinstance(values, Refusal):
@@ -212,9 +212,13 @@ def _resident(
 
 
 def _values(
-    snapshot: Snapshot, placed: Sequence[ProtocolPosition], resident: int
+    snapshot: Snapshot, placed: Sequence[ProtocolPosition], resident: int | Refusal
 ) -> dict[SemaphoreRole, int] | Refusal:
     """What ``empty`` and ``full`` have to be, if every program keeps to the protocol."""
+    if snapshot.semaphores.keys() <= {SemaphoreRole.MUTEX}:
+        return {}  # A ring of one lock alone has no permits.
+    if isinstance(resident, Refusal):
+        return resident
     held = held_permits(placed)
     values = {
         SemaphoreRole.EMPTY: snapshot.layout.slots - resident - held[Role.PRODUCER],

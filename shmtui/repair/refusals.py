@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from shmtui.diagnosis.at_rest import LONGER_S, stopped
 from shmtui.diagnosis.health import HARMLESS
-from shmtui.diagnosis.history import living
+from shmtui.diagnosis.history import lacks_permits, living
 from shmtui.diagnosis.rules.conditions import lock_of
 from shmtui.diagnosis.rules.initialisation import by_own_futex
 from shmtui.diagnosis.wording import names as process_names
@@ -37,12 +37,14 @@ def nothing_for(
     if harmful:
         return _not_by_semaphores(harmful, snapshot, positions, consent)
     mutex = snapshot.semaphores.get(SemaphoreRole.MUTEX)
+    unsaid = [p.pid for p in living(snapshot) if p.pid not in consent.assume_idle]
     if snapshot.waits_hidden and mutex is not None and mutex.value == 0:
+        sight = with_sight(snapshot, consent)
         return Refusal(
             _("{mutex} is 0, and this user may not read whether a live process can hold it").format(
                 **snapshot.own_names
             ),
-            with_sight(snapshot, consent),
+            if_idle(unsaid, consent, sight) if unsaid else sight,
             transient=True,
         )
     if snapshot.layout.lock_free:
@@ -55,13 +57,13 @@ def nothing_for(
             _("nothing was found, and something is undecided: {what}").format(
                 what="; ".join(snapshot.health.undecided)
             ),
-            _more_to_know(snapshot),
+            _more_to_know(snapshot, unsaid, consent),
         )
     return None
 
 
-def _more_to_know(snapshot: Snapshot) -> str:
-    """What settles what is undecided: what the user knows of the layout, or a longer watch."""
+def _more_to_know(snapshot: Snapshot, unsaid: Sequence[int], consent: Consent) -> str:
+    """What settles what is undecided: what the user knows of the layout or of processes, or a longer watch."""
     if not snapshot.layout.has_ring or snapshot.layout.disputed:
         return _("say the layout with --map or --layout")
     if not (snapshot.semaphores or lock_of(snapshot)):
@@ -70,7 +72,13 @@ def _more_to_know(snapshot: Snapshot) -> str:
         )
     for text in stopped(living(snapshot)):
         return text
-    return f"shmtui check {target(snapshot)} --for {LONGER_S}"
+    rates = snapshot.throughput
+    if (rates.produced_per_s or rates.consumed_per_s) and lacks_permits(snapshot):
+        return _(
+            "see in the source whether a program keeps a permit for a while; if none does, end them and start them again"
+        )
+    check = f"shmtui check {target(snapshot)} --for {LONGER_S}"
+    return if_idle(unsaid, consent, check) if unsaid and lacks_permits(snapshot) else check
 
 
 def nameless(snapshot: Snapshot) -> Refusal | None:

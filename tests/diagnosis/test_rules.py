@@ -606,6 +606,11 @@ def test_never_initialised_on_either_libc(libc: Libc) -> None:
     sure = Certainty.CERTAIN if libc is Libc.GLIBC else Certainty.LIKELY
     assert finding.certainty is sure
     assert "dead-holder" not in codes(diagnose(looks(one)))
+    assert "sem_init(&s->empty, 1, 5)" in finding.remedy
+    own = tuple(SyncObject(f"q.sem_{role}", "sem_t", role=role) for role in SemaphoreRole)
+    finding = found(replace(one, sync=own), "never-initialised")
+    assert finding is not None
+    assert "sem_init(&s->q.sem_empty, 1, 5)" in finding.remedy
 
 
 def test_where_nobody_waits_yet_it_is_given_a_moment() -> None:

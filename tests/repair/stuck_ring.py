@@ -46,6 +46,7 @@ int main(int argc, char **argv) {
     sem_t *take = what == 'c' ? &b->full : &b->empty, *give = what == 'c' ? &b->empty : &b->full;
     if (what == 'd') { sem_wait(take); sem_wait(&b->mutex); return 1; }     /* dies inside */
     if (what == 'l') { sem_wait(&b->mutex); return 1; }                     /* leaves with the lock alone */
+    if (what == 'p' && argv[2][1] == 'e') { sem_wait(&b->empty); return 0; } /* takes a permit along */
     if (what == 'v') {                                                      /* views the ring once */
         sem_wait(&b->mutex); sem_post(&b->mutex);
         for (;;) pause();

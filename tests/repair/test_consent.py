@@ -180,6 +180,40 @@ def test_a_word_on_one_says_nothing_of_another(ring: StuckRing) -> None:
     assert ring.words() == before
 
 
+def test_a_word_where_nobody_waits_for_the_lock(ring: StuckRing) -> None:
+    """One died inside, a consumer waits for its item, and another sleeps: nobody waits for the lock, and so nothing is
+    found. The word that a long check asks for is taken, and the ring works again.
+    """
+    idler = ring.start("idler")
+    poll(lambda: ring.maps(idler.pid), "it maps the ring")
+    consumer = ring.start("consumer")
+    poll(lambda: sleeps_on_futex(consumer.pid), "it waits for full")
+    ring.run("dier")
+    refused = run_shmtui("repair", ring.name, *SLOTS)
+    assert "something is undecided" in refused.stdout, refused.stdout
+    command = offered(refused.stdout, ring)
+    assert [f for f in command if f.isdecimal()][1:] == [str(idler.pid), str(consumer.pid)]
+    asked = run_shmtui(*command)
+    assert (asked.returncode, offered(asked.stdout, ring)) == (2, [*command, "--lock"])
+    done = run_shmtui(*command, "--lock", "--permits", "--yes")
+    assert "mutex: value 0 → 1" in done.stdout, done.stdout
+    assert "nobody posted mutex once too often" in done.stdout
+    producer = ring.start("producer")
+    poll(lambda: ring.words().out > 0, "an item is taken")
+    assert ring.rest_of([producer]).mutex <= 1
+
+
+def test_a_permit_is_gone_while_items_move(ring: StuckRing) -> None:
+    """A process may keep it: check and repair name what tells, and no command that leads back to the other."""
+    ring.start("producer")
+    ring.start("consumer")
+    ring.run("permit")
+    checked = run_shmtui("check", ring.name, *SLOTS)
+    assert "the source of its programs does" in checked.stdout, checked.stdout
+    refused = run_shmtui("repair", ring.name, *SLOTS, "--yes")
+    assert (refused.returncode, "to settle it: see in the source" in refused.stdout) == (2, True)
+
+
 def test_a_word_on_a_stranger(ring: StuckRing) -> None:
     """A process that takes no part is a slip of the pen: refused."""
     ring.get_stuck()

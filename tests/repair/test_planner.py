@@ -382,6 +382,15 @@ def test_a_side_is_proposed_by_its_name_and_never_taken_from_it() -> None:
     assert command in plan.permits_left
 
 
+def test_a_ring_of_one_lock_has_no_permits_that_could_be_left() -> None:
+    """Its lock is set, and nothing is asked for or left."""
+    three = seen((0, 1), (0, 0), (0, 0), shared=True)
+    one = replace(three, semaphores={ON_MUTEX: three.semaphores[ON_MUTEX]}, waits_hidden=())
+    plan = make_plan(one, [finding("dead-holder")], on_mutex("a.out"), DEAD)
+    assert isinstance(plan, Plan)
+    assert (len(plan.lock), plan.permits, plan.permits_left) == (1, (), "")
+
+
 def test_sides_that_take_permits_away_are_refused() -> None:
     """Who dies takes permits along and leaves none: one of the two has to be a consumer."""
     stuck = replace(seen((0, 2), (2, 0), (0, 0), shared=True, in_=2), waits_hidden=())

@@ -136,23 +136,29 @@ def never_initialised(history: History) -> Iterator[Finding]:
         (
             _(
                 "in the program, give sem_open(name, O_CREAT, mode, value) its values: {mutex} 1, "
-                "{empty} N, {full} 0; now: {repair}"
+                "{empty} {slots}, {full} 0; now: {repair}"
             )
             if now.layout.semaphores == "named"
             else _(
                 "in the program, give each its value once by semctl(id, n, SETVAL, …): {mutex} 1, {empty} "
-                "N, {full} 0"
+                "{slots}, {full} 0"
             )
             if named
             else _(
-                "in the program, call sem_init(&s, 1, value) once before any process waits: {mutex} 1, "
-                "{empty} N, {full} 0; now: {repair}"
+                "in the program, once before any process waits, with s pointing to the struct: "
+                "sem_init(&s->{mutex}, 1, 1); sem_init(&s->{empty}, 1, {slots}); sem_init(&s->{full}, 1, 0); now: {repair}"
             )
         ).format(
-            **now.own_names,
+            **(now.own_names if named else _members(now)),
+            slots=now.layout.slots,
             repair=repair_remedy(history, _consent(now)),
         ),
     )
+
+
+def _members(now: Snapshot) -> dict[str, str]:
+    """The struct's member of each role, as it stands in code."""
+    return now.own_names | {each.role.value: each.name for each in now.sync if each.role}
 
 
 def _consent(now: Snapshot) -> str:
