@@ -495,6 +495,10 @@ class Snapshot(_WorkedOut, msgspec.Struct, frozen=True, dict=True):
         state = self.semaphores.get(role)
         return None if state is None else state.value
 
+    def waiting_for(self, lock: SyncObject) -> tuple[Process, ...]:
+        """Those that are alive and sleep on it, as far as that is not left open."""
+        return tuple(p for p in self.processes if p.alive and p.waits_for(lock))
+
     @property
     def producers(self) -> tuple[Process, ...]:
         return tuple(p for p in self.processes if p.role is Role.PRODUCER)

@@ -27,7 +27,7 @@ def buffer_lines(snapshot: Snapshot) -> Iterator[str]:
             yield labelled(_("semaphores")) + semaphores_line(snapshot)
     for each in snapshot.sync:
         if not (ring and each.among_semaphores):
-            yield labelled(_("lock")) + sync_line(each)
+            yield labelled(_("lock")) + sync_line(each, snapshot)
     if ring:
         yield labelled(_("throughput")) + throughput_line(snapshot)
     if snapshot.exact is not None:
@@ -94,8 +94,8 @@ def waiting_words(count: int) -> str:
     return ngettext("{count} waiting", "{count} waiting", count).format(count=count)
 
 
-def sync_line(each: SyncObject) -> str:
-    """A lock or semaphore beside the three: its name, type, value, owner and waiters."""
+def sync_line(each: SyncObject, snapshot: Snapshot) -> str:
+    """A lock or semaphore beside the three: its name, type, value, owner, and who waits for it."""
     kind = f"{inert(each.declared)} ({each.kind})" if each.declared else each.kind
     parts = [kind, *([] if each.offset is None else [f"@{each.offset:,}"])]
     if each.robustness is not None:
@@ -107,7 +107,9 @@ def sync_line(each: SyncObject) -> str:
     if each.owner is not None:
         gone = " (" + _("no such thread") + ")" if each.owner_dead else ""
         parts.append(_("owner TID {tid}").format(tid=each.owner) + gone)
-    if each.waiters:
+    if waiting := snapshot.waiting_for(each):
+        parts.append(_("waiting: {who}").format(who=inert(names(waiting))))
+    elif each.waiters:
         parts.append(waiting_words(each.waiters))
     if each.shared is False:
         parts.append(": ".join(filter(None, (_("PROCESS-PRIVATE"), each.why_private))))

@@ -72,7 +72,7 @@ def snapshot_json(snapshot: Snapshot) -> Json:
             role: _fields(state, "value waiters shared")
             for role, state in snapshot.semaphores.items()
         },
-        "sync": [_sync(each) for each in snapshot.sync],
+        "sync": [_sync(each, snapshot) for each in snapshot.sync],
         "stores": _stores(snapshot) if layout.lock_free else None,
         "throughput": _fields(snapshot.throughput, "produced_per_s consumed_per_s method"),
         "exact": None
@@ -114,11 +114,13 @@ def _stores(snapshot: Snapshot) -> Json:
     return {index: who and [p.pid for p in who] for index, who in found.items()}
 
 
-def _sync(each: SyncObject) -> Json:
+def _sync(each: SyncObject, snapshot: Snapshot) -> Json:
+    """``waiters``: how many it counts itself; ``waiting``: the PIDs of those that are seen to sleep on it."""
     return {
         **_fields(each, "name kind role offset"),
         "path": named_semaphore_path(each.name) if each.name.startswith("/") else None,
         **_fields(each, "value owner owner_dead robustness last waiters shared"),
+        "waiting": [p.pid for p in snapshot.waiting_for(each)],
         "declared": text(each.declared) or None,
     }
 

@@ -31,7 +31,7 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[str]:
     """All that a snapshot says, for a person."""
     yield heading(snapshot)
     if snapshot.alone is not None:
-        yield labelled(_("semaphore")) + sync_line(snapshot.alone)
+        yield labelled(_("semaphore")) + sync_line(snapshot.alone, snapshot)
     elif snapshot.layout.source is LayoutSource.RAW:
         yield labelled(_("layout")) + _layout_unknown(len(snapshot.layout.candidates))
         for candidate in snapshot.layout.candidates[:_CANDIDATES]:

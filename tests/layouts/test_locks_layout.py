@@ -143,6 +143,10 @@ def test_a_dead_owner_is_found_and_unlocked(start: Start) -> None:
     """As in a ring; nothing else is judged, and a check says so."""
     program = start(USED + STATE, words(SHARED + DEAD), "-g")
     poll(lambda: waits_on_guard(program.name), "one waits for the mutex")
+    record = stat_json(program.name)
+    waiting = [p["pid"] for p in record["processes"] if "guard" in p["sleeps_on"]]
+    assert [each["waiting"] for each in record["sync"] if each["name"] == "guard"] == [waiting]
+    assert f"(PID {waiting[0]})" in _line(run_shmtui("stat", program.name).stdout, "guard")
     checked = run_shmtui("check", program.name, "--header", str(header_of(program)))
     assert "dead-owner (likely): guard is held by thread" in checked.stdout
     assert checked.returncode == 1
@@ -156,6 +160,10 @@ def test_a_dead_owner_is_found_and_unlocked(start: Start) -> None:
     checked = run_shmtui("check", program.name, "--for", "1")
     assert "no ring: whether those that wait can go on is not judged" in checked.stdout
     assert checked.returncode == 2
+
+
+def _line(text: str, word: str) -> str:
+    return next(line for line in text.splitlines() if word in line and "lock " in line)
 
 
 def waits_on_guard(name: str) -> bool:

@@ -51,7 +51,8 @@ def check(record: dict[str, Any]) -> None:
         assert role in {"mutex", "empty", "full"}
         assert set(semaphore) == {"value", "waiters", "shared"}
     for each in record["sync"]:
-        assert {"name", "kind", "role", "offset", "path", "value", "owner", "waiters"} <= set(each)
+        assert {*"name kind role offset path value owner waiters waiting".split()} <= set(each)
+        assert set(each["waiting"]) <= {process["pid"] for process in record["processes"]}
         assert (each["offset"] is None) is (each["path"] is not None)
     assert set(record["throughput"]) == {"produced_per_s", "consumed_per_s", "method"}
     assert record["throughput"]["method"] in set(Method)

@@ -226,7 +226,7 @@ def _others(snapshot: Snapshot, width: int, glyphs: Glyphs) -> Iterator[Line]:
 
 def _sleepers(snapshot: Snapshot, each: SyncObject, glyphs: Glyphs) -> Line:
     """Who sleeps on it, by name; else how many it counts."""
-    names = [glyphs.inert(p.name) for p in snapshot.processes if p.alive and p.waits_for(each)]
+    names = [glyphs.inert(p.name) for p in snapshot.waiting_for(each)]
     if not names:
         return line((f"  {waiting_words(each.waiters)}", "bad")) if each.waiters else ()
     return line((f"  {glyphs.left} ", "muted"), (", ".join(names), "bad"))
