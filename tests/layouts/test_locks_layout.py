@@ -3,7 +3,7 @@
 import contextlib
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -144,7 +144,7 @@ def test_a_dead_owner_is_found_and_unlocked(start: Start) -> None:
     program = start(USED + STATE, words(SHARED + DEAD), "-g")
     poll(lambda: waits_on_guard(program.name), "one waits for the mutex")
     record = stat_json(program.name)
-    waiting = [p["pid"] for p in record["processes"] if "guard" in p["sleeps_on"]]
+    waiting = [p["pid"] for p in record["processes"] if _on_guard(p)]
     assert [each["waiting"] for each in record["sync"] if each["name"] == "guard"] == [waiting]
     assert f"(PID {waiting[0]})" in _line(run_shmtui("stat", program.name).stdout, "guard")
     checked = run_shmtui("check", program.name, "--header", str(header_of(program)))
@@ -166,9 +166,12 @@ def _line(text: str, word: str) -> str:
     return next(line for line in text.splitlines() if word in line and "lock " in line)
 
 
+def _on_guard(process: dict[str, Any]) -> bool:
+    return process["blocked_on"] == "mutex" or "guard" in process["sleeps_on"]
+
+
 def waits_on_guard(name: str) -> bool:
-    record = stat_json(name)
-    return any(p["blocked_on"] == "mutex" or "guard" in p["sleeps_on"] for p in record["processes"])
+    return any(map(_on_guard, stat_json(name)["processes"]))
 
 
 TABLE = """\
