@@ -193,7 +193,8 @@ def _unfitting_in_flow(history: History) -> Iterator[str]:
     if wrong >= FIT_SAMPLES:
         yield _(
             "in and out did not fit the permits in {count} of {samples} samples: a program moves an "
-            "index outside of its posts, or they are out of step; pause the programs and check again"
+            "index outside of its posts, or they are out of step; watching does not tell which, the source of its programs "
+            "does"
         ).format(count=wrong, samples=samples)
 
 
