@@ -117,7 +117,7 @@ _STATES = {
     ProcessState.BLOCKED: (N_("blocked: waits on a semaphore"), "bad"),
     ProcessState.PAUSED: (N_("paused by you"), "warn"),
     ProcessState.STEPPING: (N_("waits before its next step: {key} does it"), "accent"),
-    ProcessState.STOPPED: (N_("stopped by a signal"), "warn"),
+    ProcessState.STOPPED: (N_("stopped by a signal or a debugger, or frozen"), "warn"),
     ProcessState.ENDED: (N_("ended"), "muted"),
     ProcessState.UNKNOWN: (N_("not known"), "muted"),
     ProcessState.SPINNING: (
