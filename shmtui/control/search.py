@@ -275,10 +275,10 @@ class Search:
             execution.favourite, execution.items = "", items
 
     def _share(self, run: Run) -> None:
-        """The same once more, but that another consumer takes the first item that it can: whoever ends by itself may do so
+        """The same once more, but that another consumer takes the last item that it can: if that is what ends one, it ends
         after other items then.
         """
-        for at, choice in enumerate(run.choices):
+        for at, choice in reversed([*enumerate(run.choices)]):
             for task in choice.enabled:
                 if (
                     task != choice.chosen
