@@ -107,10 +107,11 @@ def sync_line(each: SyncObject, snapshot: Snapshot) -> str:
     if each.owner is not None:
         gone = " (" + _("no such thread") + ")" if each.owner_dead else ""
         parts.append(_("owner TID {tid}").format(tid=each.owner) + gone)
-    if waiting := snapshot.waiting_for(each):
-        parts.append(_("waiting: {who}").format(who=inert(names(waiting))))
-    elif each.waiters:
-        parts.append(waiting_words(each.waiters))
+    waiting = inert(names(snapshot.waiting_for(each)))
+    if each.waiters:
+        parts.append(": ".join(filter(None, (waiting_words(each.waiters), waiting))))
+    elif waiting:
+        parts.append(_("waiting: {who}").format(who=waiting))
     if each.shared is False:
         parts.append(": ".join(filter(None, (_("PROCESS-PRIVATE"), each.why_private))))
     return f"{inert(each.name)}  " + " · ".join(parts)
