@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 
 from shmtui.control.judge import Finding
 from shmtui.session.held_schedule import Held, HeldStep
@@ -203,3 +204,12 @@ def test_any_size(glyphs: object, width: int, height: int) -> None:
             assert width_of(row) <= max(width, 2)
             assert plain(row).isprintable()
             assert table is UNICODE or plain(row).isascii()
+
+
+def test_whoever_has_not_ended_is_shown() -> None:
+    """Where there is no room for all: one that waits for ever took its last step long before the others' ends."""
+    tasks = tuple(replace(task, ended=number != 2) for number, task in enumerate(held(60).tasks))
+    lines = program_lines(tasks, ["P2", "P0", "P1", "P3"], "P3", 80, 3, UNICODE)
+    assert "P2" in plain(lines[0])
+    assert "P3" in plain(lines[0])
+    assert "P1" not in plain(lines[0])

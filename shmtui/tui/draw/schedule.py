@@ -79,8 +79,8 @@ def position_text(held: Held) -> str:
 def program_lines(
     tasks: Sequence[HeldTask], taken: Sequence[str], mover: str, width: int, height: int, glyphs: Glyphs
 ) -> list[Line]:  # fmt: skip
-    """The programs beside each other; of more than have room, those that took the last of the steps
-    ``taken``. ``mover`` took the last one of all.
+    """The programs beside each other; of more than have room, those that have not ended, and took the last of the
+    steps ``taken``. ``mover`` took the last one of all.
     """
     count = max(1, min(len(tasks), (width + 3) // (_COLUMN + 3)))
     shown = _latest(tasks, taken, count)
@@ -98,7 +98,7 @@ def program_lines(
 
 def _latest(tasks: Sequence[HeldTask], taken: Sequence[str], count: int) -> Sequence[HeldTask]:
     last = {name: number for number, name in enumerate(taken)}
-    ranked = sorted(tasks, key=lambda task: last.get(task.name, -1), reverse=True)[:count]
+    ranked = sorted(tasks, key=lambda t: (not t.ended, last.get(t.name, -1)), reverse=True)[:count]
     return [task for task in tasks if task in ranked]
 
 
