@@ -38,6 +38,8 @@ _X87: Final = {0xD8: 4, 0xD9: 4, 0xDA: 4, 0xDB: 4, 0xDC: 8, 0xDD: 8, 0xDE: 2, 0x
 _STORES: Final = {0x88: 1, 0xC6: 1, 0xAA: 1, 0xA4: 1, 0x89: 0, 0xC7: 0, 0xAB: 0, 0xA5: 0}
 
 
+REGISTER: Final = 8
+"""Bytes of the widest access that is not one of a vector."""
 _COMPARES_BYTES: Final = re.compile(
     rb"\x66[\x40-\x4f]?\x0f[\x74\xda]|\xc5.[\x74\xda]|\xc4..[\x74\xda]|\x62...[\x26\x3e\x3f\x74\xda]",
     re.DOTALL,

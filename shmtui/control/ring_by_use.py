@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from shmtui.control.access import REGISTER
 from shmtui.control.operation import ACCESSES, Kind
 from shmtui.control.run import Run, Step
 from shmtui.layouts.options import LayoutOptions
@@ -13,9 +14,6 @@ from shmtui.layouts.options import LayoutOptions
 if TYPE_CHECKING:
     from shmtui.layouts.program_types import TypeSource
     from shmtui.layouts.struct_members import Member, Struct
-
-_REGISTER: Final = 8
-"""Bytes of the widest access that is not to a vector."""
 
 
 class _Use(msgspec.Struct):
@@ -151,9 +149,8 @@ def _names_slots(steps: Sequence[Step], offset: int, array: "Member", tasks: set
         place = step.operation.place
         if place is None:
             continue
-        wide = (
-            step.operation.width > _REGISTER
-        )  # As of a function for strings: it looks behind its string, too.
+        # As of a function for strings: it looks behind its string, too.
+        wide = step.operation.width > REGISTER
         if place.offset == offset and not wide:
             index = step.value if step.operation.kind is Kind.LOAD else step.after
             first = True

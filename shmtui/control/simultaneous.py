@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from shmtui.control.access import compares_bytes
+from shmtui.control.access import REGISTER, compares_bytes
 from shmtui.control.commuting import Commuting, words_of
 from shmtui.control.operation import ACCESSES, Kind, Operation, Place
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from shmtui.control.items import Ring
     from shmtui.control.task import Task
 
-_REGISTER: Final = 8
-"""Bytes of the widest load that is not one of a vector."""
 _AROUND: Final = 128
 """Bytes of code before an instruction, and from it on, that tell what the function around it does."""
 
@@ -75,7 +73,7 @@ def load_races(
 
 def may_look_beyond(task: "Task", operation: Operation) -> bool:
     """Whether a function for strings takes this step: it loads more than its string."""
-    if operation.kind is not Kind.LOAD or operation.width <= _REGISTER:
+    if operation.kind is not Kind.LOAD or operation.width <= REGISTER:
         return False
     return compares_bytes(task.space.read(operation.site - _AROUND, 2 * _AROUND))
 

@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 from typing import Final, Self
 
-_MOUNTS, _OWN = Path("/proc/self/mounts"), Path("/proc/self/cgroup")
+from shmtui.procfs.mounts import cgroup_mount
+
+_OWN = Path("/proc/self/cgroup")
 _SPARE_BYTES: Final = 384 << 20
 """What the box's own processes take, and the files in its memory, beside the programs."""
 _SPARE_THREADS: Final = 32
@@ -82,11 +84,11 @@ class ControlGroup:
 def _parents() -> list[Path]:
     """Where a group may be made: beside this process's own, since one with processes in it limits no others."""
     with contextlib.suppress(OSError, ValueError):
-        mounts = [line.split() for line in _MOUNTS.read_text().splitlines()]
-        top = next((Path(fields[1]) for fields in mounts if fields[2] == "cgroup2"), None)
+        point = cgroup_mount()
         lines = _OWN.read_text().splitlines()
         own = next((line[3:].lstrip("/") for line in lines if line.startswith("0::")), None)
-        if top is not None and own is not None:
+        if point is not None and own is not None:
+            top = Path(os.fsdecode(point))
             here = top / own
             return [here] if here == top else [here.parent, here]
     return []

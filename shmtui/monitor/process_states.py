@@ -5,7 +5,7 @@ from pathlib import PurePath
 
 from shmtui.i18n import _
 from shmtui.procfs.file_use import FileUse
-from shmtui.procfs.freezer import FROZEN
+from shmtui.procfs.freezer import HALTED
 from shmtui.shm.control_format import RecordState
 from shmtui.shm.control_records import WorkerRecord
 from shmtui.shm.layout import MUTEX_SIZE, Layout
@@ -36,7 +36,7 @@ def foreign_state(letter: str, blocked: bool, *, held: bool = False) -> ProcessS
     """What a process that is no worker is doing, by its state letter in /proc; ``blocked``: it
     sleeps on a semaphore; ``held``: it is a program that its supervisor has stopped.
     """
-    if letter in {"T", "t", FROZEN}:
+    if letter in HALTED:
         return ProcessState.PAUSED if held else ProcessState.STOPPED
     if letter in {"Z", "X"}:
         return ProcessState.ENDED

@@ -6,14 +6,16 @@ Documentation/admin-guide/cgroup-v1/freezer-subsystem.rst. Anybody may read both
 """
 
 import functools
-from pathlib import Path
 from typing import Final
 
+from shmtui.procfs.mounts import cgroup_mount
 from shmtui.procfs.process import read_file
 
 FROZEN: Final = "F"
 """The state letter of such a process here; the kernel has none."""
-_MOUNTS: Final = Path("/proc/self/mounts")
+HALTED: Final = frozenset({"T", "t", FROZEN})
+"""Of one that does nothing until it is let go on: by a signal, a debugger, its group."""
+_mounted: Final = functools.cache(cgroup_mount)
 _SIZE: Final = 4096
 
 
@@ -39,16 +41,3 @@ def _group_frozen(controllers: bytes, path: bytes) -> bool:
     except OSError:  # The top group has no such file, and another namespace's group no such path.
         return False
     return b"FROZEN" in text if controllers else b"frozen 1" in text.splitlines()
-
-
-@functools.cache
-def _mounted(controllers: bytes) -> bytes | None:
-    """Where the hierarchy is mounted; None: nowhere."""
-    try:
-        mounts = [line.split() for line in _MOUNTS.read_bytes().splitlines()]
-    except OSError:
-        return None
-    for _device, point, kind, options, *_rest in mounts:
-        if kind == b"cgroup2" if not controllers else controllers in options.split(b","):
-            return point
-    return None

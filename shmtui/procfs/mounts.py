@@ -31,6 +31,20 @@ def mounts_in_memory(pid: int | str = "self") -> tuple[Mount, ...]:
     return tuple(parse_mounts(lines))
 
 
+def cgroup_mount(controllers: bytes = b"") -> bytes | None:
+    """Where a hierarchy of control groups is mounted for this process; None: nowhere. ``controllers``: one of version 1's
+    as ``freezer``; without them, version 2's (cgroups(7)).
+    """
+    try:
+        lines = Path("/proc/self/mounts").read_bytes().splitlines()
+    except OSError:
+        return None
+    for _device, point, kind, options, *_rest in map(bytes.split, lines):
+        if kind == b"cgroup2" if not controllers else controllers in options.split(b","):
+            return point
+    return None
+
+
 def visible(mounts: Iterable[Mount]) -> list[Mount]:
     """Those that no later one of the same folder lies over.
 

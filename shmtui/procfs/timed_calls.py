@@ -10,7 +10,7 @@ import struct
 from collections.abc import Mapping
 from typing import Final
 
-from shmtui.procfs.freezer import FROZEN
+from shmtui.procfs.freezer import HALTED
 from shmtui.procfs.futex import SystemCall
 from shmtui.procfs.process import wait_channels
 from shmtui.procfs.thread_calls import MANY
@@ -53,7 +53,7 @@ def goes_on(
     ``letter``: its state in /proc; ``calls``: the system calls of its threads, None where this user
     may not read them; ``whole``: they are those of all threads.
     """
-    if letter in {"T", "t", FROZEN}:
+    if letter in HALTED:
         return False
     if calls is None:
         plain = any(channel.startswith(_ASLEEP) for channel in wait_channels(pid, MANY))

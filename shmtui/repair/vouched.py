@@ -14,9 +14,9 @@ def by_word(
     """The lock that nobody has, or the permits, where nothing moved in all the looks; none where there are other
     ``findings``. Who may have it all the same is asked for by the plan.
     """
-    now = observed.sampler.sample()
     if findings or not consent.assume_idle or not observed.still:
         return ()
+    now = observed.sampler.sample()
     waiting = sum(p.waits.count(SemaphoreRole.MUTEX) for p in living(now))
     if mutex_taken(now):
         code = "dead-holder"
