@@ -1,5 +1,6 @@
 """What every test gets: a clean machine afterwards, names of its own, a C compiler."""
 
+import gc
 import itertools
 import os
 import signal
@@ -50,13 +51,17 @@ LONG_WAITS: Final = (
     "repair/test_dead",
     "zoo/",
     "test_chaos",
+    "test_soak",
 )
 """Files whose tests wait long: a worker that came to them last would go on alone."""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long waits come first in the share of each worker: pytest-xdist deals out shares in order."""
+    """What waits long is spread over the first half of each worker's share, beside what computes.
+
+    pytest-xdist deals out shares in order. All of one file that a share has stays together.
+    """
     shares = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     long: list[pytest.Item] = []
     others: list[pytest.Item] = []
@@ -66,8 +71,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [
         item
         for share in range(shares)
-        for item in (*long[share::shares], *others[share * size : (share + 1) * size])
+        for item in _spread(
+            _files(long[share::shares]),
+            _files(others[share * size : (share + 1) * size]),
+            share / shares,
+        )
     ]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: a full collection of garbage need not pass over it each time."""
+    gc.collect()
+    gc.freeze()
+
+
+def _files(items: list[pytest.Item]) -> list[list[pytest.Item]]:
+    """The tests of each file."""
+    return [list(group) for _, group in itertools.groupby(items, lambda item: item.path)]
+
+
+def _spread(
+    long: list[list[pytest.Item]], others: list[list[pytest.Item]], phase: float
+) -> Iterator[pytest.Item]:
+    """``others`` in order, with ``long`` at equal distances in their first half."""
+    distance = len(others) / 2 / max(len(long), 1)
+    due = [distance * (number + phase) for number in range(len(long))]
+    waiting = iter(long)
+    for number, file in enumerate(others):
+        while due and due[0] <= number:
+            due.pop(0)
+            yield from next(waiting)
+        yield from file
+    for file in waiting:
+        yield from file
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ def command(arguments: list[str]) -> list[str]:
     if any(word.startswith(("-n", "--numprocesses", "--tx", "--pdb")) for word in arguments):
         return [*pytest, *arguments]
     python = shlex.join((sys.executable, str(_START)))
-    count = 3 * len(os.sched_getaffinity(0))  # A test waits two thirds of its time.
+    count = 4 * len(os.sched_getaffinity(0))  # A test waits two thirds of its time.
     return [*pytest, "--dist=worksteal", f"--tx={count}*popen//python={python}", *arguments]
 
 
