@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Final
 
 _START: Final = Path(__file__).parent / "own_shm.py"
+_EACH: Final = 4
+"""Tests at a time for each processor: most of a test's time is spent waiting."""
+_MOST: Final = 32
+"""Processes, each of which takes 150 MB."""
 
 
 def command(arguments: list[str]) -> list[str]:
@@ -19,7 +23,7 @@ def command(arguments: list[str]) -> list[str]:
     if any(word.startswith(("-n", "--numprocesses", "--tx", "--pdb")) for word in arguments):
         return [*pytest, *arguments]
     python = shlex.join((sys.executable, str(_START)))
-    count = 4 * len(os.sched_getaffinity(0))  # A test waits two thirds of its time.
+    count = min(_EACH * len(os.sched_getaffinity(0)), _MOST)
     return [*pytest, "--dist=worksteal", f"--tx={count}*popen//python={python}", *arguments]
 
 
