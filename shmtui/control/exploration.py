@@ -26,7 +26,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.options import LayoutOptions
 from shmtui.shm.layout import ITEM_TYPES, SEED_NAME, SEED_SLOTS, seed_layout
-from shmtui.shm.libc import Libc
+from shmtui.shm.libc import Libc, current_processor
 from shmtui.shm.protocol import Role
 
 _STARTS_SHARE: Final = 0.5
@@ -67,11 +67,12 @@ class Workshop(contextlib.AbstractContextManager["Workshop"]):
     def __init__(self, commands: Sequence[tuple[Role, Sequence[str]]], items: int) -> None:
         ptrace.require_machine()
         self.items = items
-        # One processor for all: they take turns, and a stop need not wake another processor.
+        # One processor for all: they take turns, and a stop need not wake another processor. The one where
+        # the scheduler has put this thread, as another exploration may have been put elsewhere.
         self._processors = os.sched_getaffinity(0)
         private = make_private()
         ptrace.Stops()
-        os.sched_setaffinity(0, {min(self._processors)})
+        os.sched_setaffinity(0, {current_processor()})
         self.files = SharedFiles(private=private)
         self.programs: list[tuple[HeldProgram, Role]] = []
         try:

@@ -163,3 +163,8 @@ def minimise_timer_slack() -> None:
     The default slack of 50 µs is half a period at 10 000 items/s.
     """
     _blocking.prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
+
+
+def current_processor() -> int:
+    """The number of the processor that this thread runs on, sched_getcpu(3)."""
+    return int(_blocking.sched_getcpu())
