@@ -26,6 +26,7 @@ from shmtui.diagnosis.rules.files import by_words_beside
 from shmtui.diagnosis.rules.indices import FIT_SAMPLES, standing_still, unfitting_samples
 from shmtui.diagnosis.rules.initialisation import by_own_futex
 from shmtui.diagnosis.rules.permits import no_semaphore
+from shmtui.diagnosis.rules.process_private import of_one_process
 from shmtui.diagnosis.wording import names, seconds
 from shmtui.i18n import _, ngettext
 from shmtui.shm.protocol import Role, SemaphoreRole
@@ -94,6 +95,7 @@ def undecided(history: History) -> Iterator[str]:
     if history.items_moved and not history.at_rest:
         yield from _missing_in_flow(history)
         yield from _unfitting_in_flow(history)
+        yield from of_one_process(history)
         return
     yield from standing_still(history)
     yield from ceased(history)

@@ -659,6 +659,22 @@ def test_threads_of_one_process_wake_each_other() -> None:
     assert "shmtui repair" not in doubt.remedy, "it is refused while nobody is stuck"
 
 
+def test_private_semaphores_that_several_may_use() -> None:
+    """While items move, and nobody is seen to wait: not ok, unless one process alone can do it."""
+    user = replace(peer(1, Role.CONSUMER, FULL), threads=3)
+    other = replace(peer(2, Role.UNKNOWN, None), access=Access.WRITE)
+
+    def left(process: Process) -> bool:
+        moving = [replace(s, in_=n % 5) for n, s in enumerate(looks(private(user, process)))]
+        health = diagnose(moving)
+        assert not health.findings
+        return any("for one process only" in line for line in health.undecided)
+
+    assert left(other)
+    assert not left(replace(other, idle_since_moved=True)), "it slept while items moved"
+    assert not left(replace(other, access=Access.READ))
+
+
 @pytest.mark.parametrize("full", [0, 1])
 def test_nobody_else_can_wake_it(full: int) -> None:
     """It has no other thread, or sleeps on beside a permit: certain. A timeout ends its wait."""

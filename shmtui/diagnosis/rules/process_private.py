@@ -1,7 +1,8 @@
 """Findings about semaphores that are private to one process. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import Final
 
 from shmtui.diagnosis.history import SETTLED_NS, History, living
 from shmtui.diagnosis.holders import unaccounted_threads
@@ -10,7 +11,10 @@ from shmtui.diagnosis.wording import names, repair_remedy
 from shmtui.i18n import _
 from shmtui.shm.libc import Libc
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import Certainty, Finding, Process, Snapshot, Status
+from shmtui.snapshot import Access, Certainty, Finding, Process, Snapshot, Status
+
+_ONLOOKERS: Final = frozenset({Access.READ, Access.PRIVATE, Access.FILE})
+"""What one has of a segment that cannot take or give a permit there."""
 
 
 def process_private(history: History) -> Iterator[Finding]:
@@ -55,8 +59,7 @@ def process_private(history: History) -> Iterator[Finding]:
         for p in living(s)
         if p.pid in users and set(p.waits) - set(p.timed_waits) and not p.same_memory
     }
-    together = {p.pid for s in history.snapshots for p in living(s) if p.same_memory}
-    spaces = len(users) - (max(len(together), 2) - 1 if together else 0)
+    spaces = _address_spaces(history, users)
     if spaces > 1 and any(s.value for s in now.semaphores.values()):
         yield _private_finding(
             history,
@@ -70,6 +73,24 @@ def process_private(history: History) -> Iterator[Finding]:
             else _("the private word is 0: sem_init was called with pshared 0, or not at all"),
             _("used by {who}").format(who=names(list(users.values()))),
             nobody_stuck=True,
+        )
+
+
+def of_one_process(history: History) -> Iterator[str]:
+    """While items move: semaphores that are marked as private, where several processes may use them.
+
+    One that has slept since an index moved does not, and one that cannot write to them cannot.
+    """
+    now = history.now
+    marked = [role for role, s in now.semaphores.items() if s.shared is False]
+    may = {p.pid: p for p in living(now) if p.access not in _ONLOOKERS and not p.idle_since_moved}
+    if marked and _address_spaces(history, may) > 1:
+        yield _(
+            "initialised for one process only: {semaphores}; whether more than one of these uses them is not seen: {who}; "
+            "in the source, see who calls sem_wait and sem_post, and sem_init's second argument"
+        ).format(
+            semaphores=", ".join(history.names[role] for role in marked),
+            who=names(list(may.values())),
         )
 
 
@@ -107,6 +128,12 @@ def _users_together(history: History) -> dict[int, Process]:
     lived = [{p.pid for p in living(s)} & set(users) for s in history.snapshots]
     together = (one & other for one, other in pairwise(lived))
     return {pid: users[pid] for pid in max(together, key=len, default=set())}
+
+
+def _address_spaces(history: History, users: Mapping[int, Process]) -> int:
+    """How many address spaces ``users`` have."""
+    together = {p.pid for s in history.snapshots for p in living(s) if p.same_memory}
+    return len(users) - (max(len(together), 2) - 1 if together else 0)
 
 
 def _cannot_wake(process: Process, history: History) -> bool:
