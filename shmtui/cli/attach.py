@@ -100,6 +100,8 @@ def _show(options: "AttachOptions", opener: "SegmentOpener", configuration: "Con
         try:
             attachment = opener.open(options.name)
         except AmbiguousLayoutError as error:
+            if not error.options:
+                raise  # The structs to choose from are in it, as options of a command.
             choice = (options.name, error.options)
         except MissingSegmentError as error:
             wrong = _("{error}; --wait waits for it")

@@ -10,13 +10,22 @@ from shmtui.layouts.dwarf_forms import DamagedError
 from shmtui.layouts.dwarf_names import AGGREGATES, Key
 from shmtui.layouts.dwarf_types import MAX_SIZE, Type, Types, dimensions, offset_of
 from shmtui.layouts.struct_members import Element, Member
-from shmtui.shm.item_shape import Array, Bits, Part, Pointer, Record, Scalar, Shape, Text
+from shmtui.shm.item_shape import (
+    INTEGER_CODES,
+    Array,
+    Bits,
+    Part,
+    Pointer,
+    Record,
+    Scalar,
+    Shape,
+    Text,
+)
 
 MAX_MEMBERS: Final = 4096
 """Members of a struct, those of its inner structs counted wherever they stand."""
 _SIGNED: Final = {1: "b", 2: "h", 4: "i", 8: "q"}
 _FLOATS: Final = {4: "f", 8: "d"}
-_INTEGERS: Final = frozenset("bBhHiIqQ")
 
 
 class TooManyMembersError(Exception):
@@ -143,7 +152,7 @@ class Members(msgspec.Struct, eq=False):
             length, element = first or 0, Element(text, self._array(entry, rest), kind, held)
         elif entry is not None and tag in AGGREGATES and not self.types.opaque(of):
             members = tuple(self._members(entry, offset))
-        number = tag == "base_type" and isinstance(shape, Scalar) and shape.code in _INTEGERS
+        number = tag == "base_type" and isinstance(shape, Scalar) and shape.code in INTEGER_CODES
         integer = number and not system
         declared = of.wrapper if system else ""
         return Member(

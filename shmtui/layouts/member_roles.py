@@ -4,6 +4,7 @@ The members' types and usual names propose the roles, or ``--map`` gives them. W
 tell, the struct is refused with the option that settles it.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -14,6 +15,7 @@ from shmtui.errors import ShmtuiError
 from shmtui.i18n import N_, _
 from shmtui.layouts.struct_members import Member, Struct
 from shmtui.layouts.vocabulary import CAPACITY, CERTAIN, CONVENTION, COUNT, ROLES, fitness
+from shmtui.shm.item_shape import INTEGER_CODES, Bits, Scalar
 from shmtui.shm.layout import SEM_SIZE
 
 ABSENT: Final = "-"
@@ -111,6 +113,7 @@ def assign_roles(struct: Struct, given: Mapping[str, str]) -> Roles:
     that there are and the ``--map`` that would settle it.
     """
     members = dict(all_members(struct.members))
+    members |= {name: m for name in given.values() if (m := _integer_element(members, name))}
     found = _given_roles(struct, members, given)
     taken = set(filter(None, found.values()))
     levels = {}
@@ -188,11 +191,31 @@ def _given_roles(
                 "{fitting}"
             )
             raise ShmtuiError(text.format(
-                role=role, name=name, type=members[name].type_name, kind=_(_KINDS[role]),
+                role=role, name=name, type=_type_words(members[name]), kind=_(_KINDS[role]),
                 struct=title(struct), fitting=listed(_suiting(members, role)) or _("none"),
             ))  # fmt: skip
         found[role] = name
     return found
+
+
+def _integer_element(members: Mapping[str, Member], name: str) -> Member | None:
+    """The integer ``idx[1]`` of an array of them, which only the user can name."""
+    match = re.fullmatch(r"(.+)\[(\d{1,4})\]", name)
+    array = members.get(match[1]) if match else None
+    if match is None or array is None or array.element is None:
+        return None
+    index, shape = int(match[2]), array.element.shape
+    if not isinstance(shape, Scalar) or shape.code not in INTEGER_CODES or array.element.system:
+        return None
+    at = array.offset + index * shape.size
+    fits = index < (array.length or 0)
+    return Member(name, at, shape, array.element.type_name, integer=True) if fits else None
+
+
+def _type_words(member: Member) -> str:
+    if not isinstance(member.shape, Bits):
+        return member.type_name
+    return _("a bit-field of {type}").format(type=member.type_name)
 
 
 def _best(
@@ -247,6 +270,16 @@ def _none_left_out(
     for role in needed:
         if found[role] is None:
             left = _suiting(members, role, used)
+            if role in _INDICES and (name := _bit_field(members, role)):
+                text = _(
+                    "{name} of {struct} is a bit-field, and indices are integers of their own: show it without them, "
+                    "by --map in={absent},out={absent}"
+                )
+                raise ShmtuiError(text.format(name=name, struct=title(struct), absent=ABSENT))
+            if role in _INDICES and not left:
+                names = (f"{name}[{index}]" for name in members for index in (0, 1))
+                left = [each for each in names if _integer_element(members, each)]
+                left = [each for each in left if each.partition("[")[0] not in used]
             text = _("say --map {role}=… with one of {left}") if left else _("it needs {kind}")
             what = text.format(role=role, left=listed(left), kind=_(_KINDS[role]))
             raise ShmtuiError(
@@ -272,6 +305,14 @@ def _none_left_out(
             ),
             left=listed(name for name in members if name in fitting), absent=ABSENT,
         ))  # fmt: skip
+
+
+def _bit_field(members: Mapping[str, Member], role: str) -> str | None:
+    """The bit-field that plays the role by its name."""
+    fitting = (
+        name for name, m in members.items() if isinstance(m.shape, Bits) and fitness(name, role)
+    )
+    return next(fitting, None)
 
 
 def _indices_absent(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.mapping_programs import MappedSegment, Peers
@@ -19,6 +20,7 @@ from shmtui.procfs.elf import debug_size, section_sizes
 from shmtui.procfs.process import process_name
 from shmtui.procfs.target import open_target
 from shmtui.shm.layout import Layout
+from shmtui.shm.segment import segment_path
 from shmtui.shm.segment_info import LayoutSource
 
 if TYPE_CHECKING:
@@ -62,8 +64,17 @@ _types: dict[FileVersion, _FileTypes] = {}
 
 def debug_types(segment: MappedSegment) -> list[TypeSource]:
     """The structs of each program that may describe the segment."""
-    peers, progress = segment.peers, segment.options.progress
-    return types_for(segment.size, peers.files.programs(peers.pids), progress)
+    peers, options = segment.peers, segment.options
+    programs = tuple(peers.files.programs(peers.pids))
+    found = types_for(segment.size, programs, options.progress)
+    if options.index_segment is None:
+        return found
+    size = Path(segment_path(options.index_segment, segment.reader.folder)).stat().st_size
+    beside = {each.path: each.structs for each in types_for(size, programs, options.progress)}
+    return [
+        replace(each, structs=tuple(dict.fromkeys((*each.structs, *beside.get(each.path, ())))))
+        for each in found
+    ]
 
 
 def types_for(

@@ -29,7 +29,7 @@ from shmtui.procfs.maps import mapped_by
 from shmtui.shm.layout import SEED_NAME, SEED_SLOTS, Layout, seed_layout
 from shmtui.shm.layout_spec import item_from_text, layout_option, parse_layout_option
 from shmtui.shm.protocol import SemaphoreRole
-from shmtui.shm.segment import identity_at
+from shmtui.shm.segment import identity_at, segment_path
 from shmtui.shm.segment_info import LayoutSource
 from shmtui.shm.segment_reader import SegmentReader
 from shmtui.shm.semaphore import named_semaphore_path
@@ -88,8 +88,20 @@ def _resolve(segment: MappedSegment) -> ResolvedLayout:
         found = _by_slots_or_types(segment, options.slots)
     else:
         typed, missed, types = _by_types(segment)
-        if typed is None and options.mapping and missed:
+        if typed is None and (options.mapping or options.index_segment or options.item) and missed:
             raise ShmtuiError("; ".join(missed))
+        if typed is None and options.item is not None:
+            text = _(
+                "--item {item}: no struct of {name} is known whose items it could be: say --slots N beside it, "
+                "or --header FILE"
+            )
+            raise ShmtuiError(text.format(item=options.item, name=segment.name))
+        if typed is None and options.index_segment:
+            text = _(
+                "--index-segment {other}: no struct of {name} is known that has its indices there: say it with "
+                "--header FILE, or where the fields lie with --layout data=…,in={other}:0,out={other}:4"
+            )
+            raise ShmtuiError(text.format(other=options.index_segment, name=segment.name))
         if typed is None and options.mapping:
             names = ", ".join(f"{role}={member}" for role, member in options.mapping)
             text = _(
@@ -120,13 +132,20 @@ def _by_bytes(
             locks = by_locks(segment, types, maybe_ring=True)
             if locks is not None:
                 return replace(locks, disputes=missed)
+            if found is not None and found.layout is not None:
+                # The bytes and the program contradict each other: nothing is read by either.
+                found = replace(found, layout=None, source=LayoutSource.RAW, assumptions=())
     if found is None:
         raise ambiguous
     return replace(found, disputes=missed) if found.layout is None else found
 
 
 def _require_named(segment: MappedSegment) -> None:
-    """ShmtuiError: a named semaphore that the user gives is not there."""
+    """ShmtuiError: a named semaphore or the index segment that the user gives is not there."""
+    other = segment.options.index_segment
+    if other is not None and identity_at(segment_path(other, segment.reader.folder)) is None:
+        text = _("--index-segment: there is no {name}: shmtui ls shows the segments there are")
+        raise ShmtuiError(text.format(name=other))
     for _role, name in segment.options.names:
         if name.startswith("semset:"):
             if member_words(name) is None:
@@ -177,9 +196,13 @@ def _contradictions(segment: MappedSegment, layout: Layout) -> tuple[str, ...]:
     """
     quick = QuickTypes(segment.reader.folder, COMPARE_SECONDS)
     types = quick.layout(segment.name, segment.peers.pids, segment.size)
-    if types is None or _places(types[0]) == _places(layout):
+    if types is None:
         return ()
     found, program = types
+    if layout.index_segment:
+        found = replace(found, in_=layout.in_, out=layout.out)
+    if _places(found) == _places(layout):
+        return ()
     text = _("the debug information of {program} says otherwise: {layout}")
     return (text.format(program=program, layout=layout_words(found)),)
 

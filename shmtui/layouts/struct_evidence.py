@@ -30,7 +30,8 @@ from shmtui.layouts.struct_layout import StructLayout
 from shmtui.layouts.struct_members import Member, Struct, sync_members
 from shmtui.layouts.vocabulary import CERTAIN, COUNT, fitness
 from shmtui.shm.item_shape import Scalar
-from shmtui.shm.layout import SEM_SIZE, Layout
+from shmtui.shm.layout import ITEM_TYPES, SEM_SIZE, Layout
+from shmtui.shm.layout_spec import item_from_text, layout_option
 from shmtui.shm.libc import Libc
 from shmtui.shm.segment_reader import SegmentReader, integer_at
 from shmtui.shm.semaphore import decode
@@ -104,15 +105,41 @@ def require_semaphores(reader: SegmentReader, file: str, found: StructLayout) ->
     """
     own = _semaphores(found.struct)
     there = _there(reader, found)
-    if not own.issubset(there) and semaphores_elsewhere(reader, found):
+    if own.issubset(there):
+        return
+    further = _further_on(reader, found)
+    if semaphores_elsewhere(reader, found) or (further is not None and len(own) > 1):
         text = _(
             "{struct} in {file} has semaphores at {own}, and {name} has them at {there}: it was "
             "built with another header"
         )
+        if further is not None:
+            text = _(
+                "{struct} in {file} has semaphores at {own}, and {name} has them at {there}: where it begins later in "
+                "the segment, say --layout {layout}"
+            )
         raise ShmtuiError(text.format(
             struct=found.struct.names[-1], file=file, own=listed(map(str, sorted(own))),
-            name=reader.name, there=listed(map(str, there)),
+            name=reader.name, there=listed(map(str, _shared(reader, found))),
+            layout="" if further is None else layout_option(further),
         ))  # fmt: skip
+
+
+def _further_on(reader: SegmentReader, found: StructLayout) -> Layout | None:
+    """The layout where the struct begins later in the segment, as its shared semaphores say; None: they say no such thing."""
+    own, layout = _semaphores(found.struct), found.layout
+    there = _shared(reader, found)
+    shift = min(there, default=0) - min(own, default=0)
+    if shift <= 0 or {at + shift for at in own} != set(there):
+        return None
+    places = (layout.in_, layout.out, layout.mutex, layout.empty, layout.full)
+    in_, out, mutex, empty, full = (None if at is None else at + shift for at in places)
+    known = ITEM_TYPES.get(layout.item.name)
+    item = known or item_from_text(f"byte[{layout.item.size}]")
+    data = layout.data + shift
+    return replace(
+        layout, data=data, in_=in_, out=out, mutex=mutex, empty=empty, full=full, item=item
+    )
 
 
 def semaphores_elsewhere(reader: SegmentReader, found: StructLayout) -> bool:
@@ -124,8 +151,11 @@ def semaphores_elsewhere(reader: SegmentReader, found: StructLayout) -> bool:
 
 def _there(reader: SegmentReader, found: StructLayout) -> list[int]:
     """The shared semaphores that the bytes show, as far as the struct goes."""
-    end = found.struct.size
-    return [at for at in signatures(reader.read(0, MAX_SIZE), found.layout.libc) if at < end]
+    return [at for at in _shared(reader, found) if at < found.struct.size]
+
+
+def _shared(reader: SegmentReader, found: StructLayout) -> list[int]:
+    return list(signatures(reader.read(0, MAX_SIZE), found.layout.libc))
 
 
 def _semaphores(struct: Struct) -> set[int]:
@@ -159,15 +189,17 @@ def as_values_leave_it(
         return resolved
     watch = segment.peers.pids and found.roles.by_convention  # Where nobody maps it nothing moves.
     readings = _readings(segment.reader, layout, EVIDENCE_SECONDS if watch else 0.0)
-    if segment.options.slots is None:
-        for slots in said_capacities(segment.reader, found):
-            layout = judge_capacity(layout, slots, readings)
-    elif more_slots(layout, found.roles.data.length or 0, readings):
+    given = segment.options.slots is not None
+    whole = replace(layout, slots=found.roles.data.length or 0) if given else layout
+    for slots in said_capacities(segment.reader, found):
+        whole = judge_capacity(whole, slots, readings)
+    length = whole.slots
+    if not given:
+        layout = whole
+    elif more_slots(layout, length, readings):
         # A number alone is soon mistyped: nothing is written by it.
-        text = _("--slots {slots}: by its values, the ring uses all {length} slots of {array}")
-        text = text.format(
-            slots=layout.slots, length=found.roles.data.length, array=found.roles.data.name
-        )
+        text = _("--slots {slots}: by its values, the ring uses {length} slots of {array}")
+        text = text.format(slots=layout.slots, length=length, array=found.roles.data.name)
         resolved = replace(resolved, disputes=(text, *resolved.disputes))
     if not ({layout.empty, layout.full} - {None} or layout.names):
         counts = found.roles.counts

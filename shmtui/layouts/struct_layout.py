@@ -72,6 +72,11 @@ def _open_array(struct: Struct) -> Member | None:
     return last
 
 
+def whole(struct: Struct, size: int) -> Struct:
+    """The struct with as many elements in its open array as a segment of that size has room for."""
+    return _filled(struct, LayoutOptions(), size, None)
+
+
 def _filled(struct: Struct, options: LayoutOptions, size: int, capacity: int | None) -> Struct:
     """The struct with as many elements in its open array as are said, or as a segment of that
     size has room for; itself where it has none.
@@ -169,8 +174,7 @@ def _with_other_indices(
 def _index_struct(
     structs: Sequence[Struct], given: Mapping[str, str]
 ) -> tuple[Struct, Member, Member]:
-    pairs = ((struct, index_members(struct, given)) for struct in structs)
-    found = [(struct, *pair) for struct, pair in pairs if pair is not None]
+    found = _pairs(structs, given)
     if len(found) == 1:
         return found[0]
     text = _(
@@ -178,6 +182,19 @@ def _index_struct(
         "which members they are, as --map in=…,out=…"
     )
     raise ShmtuiError(text.format(count=len(found)))
+
+
+def index_holders(structs: Sequence[Struct], options: LayoutOptions) -> tuple[Struct, ...]:
+    """The structs that hold in and out; none where the user does not say that these lie in another segment."""
+    found = _pairs(structs, dict(options.mapping)) if options.index_segment else []
+    return tuple(struct for struct, _in, _out in found)
+
+
+def _pairs(
+    structs: Sequence[Struct], given: Mapping[str, str]
+) -> list[tuple[Struct, Member, Member]]:
+    pairs = ((struct, index_members(struct, given)) for struct in structs)
+    return [(struct, *pair) for struct, pair in pairs if pair is not None]
 
 
 def _array_of_structs(

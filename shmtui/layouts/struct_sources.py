@@ -29,7 +29,13 @@ from shmtui.layouts.struct_evidence import (
     semaphores_elsewhere,
     zeros_behind,
 )
-from shmtui.layouts.struct_layout import OpenArrayError, StructLayout, layout_of_structs
+from shmtui.layouts.struct_layout import (
+    OpenArrayError,
+    StructLayout,
+    index_holders,
+    layout_of_structs,
+    whole,
+)
 from shmtui.layouts.struct_members import Struct, sync_members
 from shmtui.layouts.value_roles import by_values, roles_words
 from shmtui.procfs.elf import word_size
@@ -52,8 +58,8 @@ def by_header(segment: MappedSegment, file: Path) -> ResolvedLayout:
         if other is None:
             raise
         return other
-    require_covered(segment, found)
     require_semaphores(segment.reader, source.path, found)
+    require_covered(segment, found)
     resolved = _judged(segment, source, found)
     if libc is not segment.peers.libc:
         words = _(
@@ -184,8 +190,8 @@ def by_locks(
     segment's size holds locks, or more than one does. ``maybe_ring``: whatever else it holds.
     """
     size = segment.size
-    whole = [s for s in sources if any(struct.size == size for struct in s.structs)]
-    locks = [_by_locks(segment, source, maybe_ring=maybe_ring) for source in whole]
+    equal = [s for s in sources if any(struct.size == size for struct in s.structs)]
+    locks = [_by_locks(segment, source, maybe_ring=maybe_ring) for source in equal]
     layouts = {each and each.layout and (each.layout, each.layout.sync) for each in locks}
     return locks[0] if len(layouts) == 1 else None
 
@@ -247,9 +253,9 @@ def _require_one_ring(segment: MappedSegment, sources: Sequence[TypeSource]) -> 
     """AmbiguousLayoutError: a struct of the segment's size holds rings, and each is a layout."""
     size, given = segment.size, dict(segment.options.mapping)
     for source in sources:
-        whole = [struct for struct in source.structs if struct.size == size]
+        equal = [struct for struct in source.structs if struct.size == size]
         rings = [struct for struct in source.structs if assignable(struct, given)]
-        paths = [path for ring in rings for _outer, path in paths_to(ring, whole)]
+        paths = [path for ring in rings for _outer, path in paths_to(ring, equal)]
         if paths:
             raise AmbiguousLayoutError(
                 _("{name} holds several rings: say which, as {options}").format(
@@ -262,36 +268,43 @@ def _require_one_ring(segment: MappedSegment, sources: Sequence[TypeSource]) -> 
 def _fitting(
     segment: MappedSegment, source: TypeSource
 ) -> Iterator[tuple[TypeSource, StructLayout]]:
+    holders = index_holders(source.structs, segment.options)
     for struct in source.structs:
         with contextlib.suppress(ShmtuiError):
-            layout = _layout_from(segment, replace(source, structs=(struct,)))
+            own = (struct, *(each for each in holders if each is not struct))
+            layout = _layout_from(segment, replace(source, structs=own))
             require_semaphores(segment.reader, source.path, layout)
             if _may_be(segment, layout) and zeros_behind(segment.reader, layout.struct.size):
                 yield source, layout
 
 
 def contradicted(layout: Layout, sources: Sequence[TypeSource], size: int) -> bool:
-    """Whether a reading of the bytes has its slots or indices where no struct of the segment's size has any."""
-    structs = [struct for source in sources for struct in source.structs if struct.size == size]
+    """Whether a reading of the bytes has more slots, or indices elsewhere, than every struct of the segment's size."""
+    structs = [whole(struct, size) for source in sources for struct in source.structs]
+    structs = [struct for struct in structs if struct.size == size]
     return not any(_has_ring_at(struct, layout) for struct in structs)
 
 
 def _has_ring_at(struct: Struct, layout: Layout) -> bool:
     members = [member for _name, member in all_members(struct.members)]
-    arrays = {m.offset for m in members if m.element is not None and not is_text_or_sync(m)}
+    room = (
+        (m.length or 0) * m.element.shape.size
+        for m in members
+        if m.offset == layout.data and m.element is not None and not is_text_or_sync(m)
+    )
     integers = {m.offset for m in members if m.integer}
-    return layout.data in arrays and {layout.in_, layout.out} <= {None, *integers}
+    taken = layout.slots * layout.item.size
+    return taken <= max(room, default=0) and {layout.in_, layout.out} <= {None, *integers}
 
 
 def near_misses(segment: MappedSegment, sources: Sequence[TypeSource]) -> Iterator[str]:
-    """Why the structs that hold locks and have the segment's size are no layout of it, with the
-    options that would settle it.
+    """Why the structs that hold locks and have the segment's size, or an open array that fills it, are no
+    layout of it, with the options that would settle it.
     """
     for source in sources:
         for struct in source.structs:
-            if struct.size != segment.size or not any(
-                True for _lock in sync_members(struct.members)
-            ):
+            its = whole(struct, segment.size)
+            if its.size != segment.size or not any(True for _lock in sync_members(its.members)):
                 continue
             try:
                 _layout_from(segment, replace(source, structs=(struct,)))

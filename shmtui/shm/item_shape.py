@@ -176,7 +176,8 @@ def _shown_in(shape: Shape, most: int) -> int:
 # -- as nested lists, for the control block ------------------------------------------------------
 
 _MAX_DEPTH = 16
-_CODES = frozenset("bBhHiIqQfd?")
+INTEGER_CODES: Final = frozenset("bBhHiIqQ")
+_CODES = INTEGER_CODES | frozenset("fd?")
 
 
 def shape_list(shape: Shape) -> list[Any]:

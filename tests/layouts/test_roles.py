@@ -264,3 +264,33 @@ def test_order_and_case_tell_nothing(order: list[str], names: tuple[str, ...], c
 def test_any_name_has_a_fitness(name: str, role: str) -> None:
     """Hostile names are no exception."""
     assert fitness(name, role) in {0, 1, 2, 3}
+
+
+def test_indices_that_are_elements_of_an_array(tmp_path: Path) -> None:
+    """Only the user can say which element is which: the message names them."""
+    text = "typedef struct { sem_t s[3]; int idx[2]; char rows[6][20]; } Buffer;"
+    struct = one(tmp_path, text)
+    semaphores = {"mutex": "s[0]", "empty": "s[1]", "full": "s[2]"}
+    with pytest.raises(ShmtuiError, match=r"--map in=… with one of idx\[0\], idx\[1\]"):
+        assign_roles(struct, {"data": "rows"})
+    roles = assign_roles(struct, {"data": "rows", "in": "idx[0]", "out": "idx[1]", **semaphores})
+    assert roles.in_ is not None
+    assert roles.out is not None
+    assert (roles.in_.offset, roles.out.offset) == (96, 100)
+    for wrong in ("idx[2]", "rows[0]", "s[0]"):
+        with pytest.raises(ShmtuiError, match="--map out="):
+            assign_roles(struct, {"data": "rows", "in": "idx[0]", "out": wrong, **semaphores})
+
+
+def test_indices_that_are_bit_fields(tmp_path: Path) -> None:
+    """They are called what they are, with the option that shows the rest."""
+    text = (
+        "typedef struct { union { struct { unsigned in:16, out:16; }; unsigned both; };"
+        " sem_t mutex, empty, full; int data[4]; } Buffer;"
+    )
+    struct = one(tmp_path, text)
+    with pytest.raises(ShmtuiError, match=r"in of Buffer .* is a bit-field.*--map in=-,out=-"):
+        assign_roles(struct, {})
+    with pytest.raises(ShmtuiError, match="in is a bit-field of unsigned int"):
+        assign_roles(struct, {"in": "in"})
+    assert assign_roles(struct, {"in": "-", "out": "-"}).data.name == "data"

@@ -12,19 +12,24 @@ import pytest
 
 from shmtui.errors import ShmtuiError
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
-from shmtui.layouts.program_types import QuickTypes
+from shmtui.layouts.program_types import QuickTypes, TypeSource
 from shmtui.layouts.resolve import resolve
+from shmtui.layouts.struct_sources import contradicted
 from shmtui.monitor.discovery import Surveyor
 from shmtui.monitor.sampler import Sampler
 from shmtui.repair.plan import Refusal
 from shmtui.repair.planner import make_plan
 from shmtui.session.opener import AttachOptions, SegmentOpener
+from shmtui.shm.layout_spec import parse_layout_option
+from shmtui.shm.libc import Libc
 from shmtui.shm.segment import SHM_DIR, segment_path, unlink_segment
 from shmtui.shm.segment_info import LayoutSource
 from shmtui.shm.segment_reader import SegmentReader
 from shmtui.snapshot import Certainty, Finding, Status
 from tests.compiling import Compiler, require
+from tests.layouts.reading import one
 from tests.program import run_shmtui, stat_json
+from tests.terminal import Terminal
 from tests.waiting import poll
 
 RING: Final = """\
@@ -323,6 +328,9 @@ def test_programs_that_disagree_are_a_short_list(start: Start) -> None:
     start(other, None, "-g", name=first.name, program="consumidor")
     with pytest.raises(AmbiguousLayoutError, match=r"produtor:Fila.*consumidor:Fila"):
         resolved(first.name)
+    with Terminal("attach", first.name) as terminal:
+        assert terminal.wait() == 2
+        assert "say which, as --header" in terminal.text
 
 
 def test_the_users_word_goes_before_debug_information(start: Start) -> None:
@@ -470,7 +478,7 @@ def test_fewer_slots_than_the_permits_say(start: Start) -> None:
     found = resolved(program.name, header=header_of(program), slots=5)
     assert found.layout is not None
     assert found.layout.slots == 5
-    assert found.disputes == ("--slots 5: by its values, the ring uses all 6 slots of jobs",)
+    assert found.disputes == ("--slots 5: by its values, the ring uses 6 slots of jobs",)
     assert not resolved(program.name, header=header_of(program), slots=6).disputes
 
 
@@ -720,6 +728,98 @@ def test_indices_in_another_segment(start: Start, new_name: Callable[[], str]) -
         unlink_segment(indices)
 
 
+OTHER_INDICES: Final = {
+    "type": "Fila",
+    "start": "struct pointers *unused = (void *)b; (void)unused; sem_init(&b->mutex, 1, 1);"
+    " sem_init(&b->empty, 1, 4); sem_init(&b->full, 1, 2);",
+}
+
+
+def test_indices_in_another_segment_without_a_header(
+    start: Start, new_name: Callable[[], str]
+) -> None:
+    """The program's own debug information tells both structs, and contradicts nothing."""
+    header = RING.replace("int in, out; ", "") + "struct pointers { long wr, rd; };\n"
+    program = start(header, OTHER_INDICES, "-O0", "-g")
+    indices = new_name()
+    option = ("--index-segment", indices)
+    missing = run_shmtui("stat", program.name, *option)
+    assert missing.returncode == 2
+    assert f"there is no {indices}" in missing.stderr
+    Path(segment_path(indices)).write_bytes((2).to_bytes(8, "little") + bytes(8))
+    try:
+        for more in ((), ("--header", str(header_of(program))), ("--map", "in=wr,out=rd")):
+            record = stat_json(program.name, *option, *more)
+            assert (record["in"], record["out"], record["occupancy"]) == (2, 0, 2), more
+            assert record["layout"]["assumptions"] == [], more
+    finally:
+        unlink_segment(indices)
+
+
+def test_an_index_segment_that_no_struct_is_known_for(
+    start: Start, new_name: Callable[[], str]
+) -> None:
+    """The option is refused, and not dropped."""
+    program = start(RING, None, "-g")
+    indices = new_name()
+    Path(segment_path(indices)).write_bytes(bytes(16))
+    try:
+        found = run_shmtui("stat", program.name, "--index-segment", indices)
+        assert found.returncode == 2
+        assert "Traceback" not in found.stderr
+        assert "--index-segment" in found.stderr
+    finally:
+        unlink_segment(indices)
+
+
+def test_an_open_array_whose_indices_have_no_usual_names(start: Start) -> None:
+    """The program's struct is said, with the option that takes it; nothing is read beside it."""
+    header = """\
+#include <semaphore.h>
+struct item { unsigned long id; char text[24]; };
+typedef struct {
+    sem_t empty, full, mutex; unsigned long pushed_total, popped_total; int capacity;
+    struct item items[];
+} Fila;
+"""
+    words = {
+        "size": "sizeof(Fila) + 12 * sizeof(struct item)",
+        "start": "sem_init(&b->mutex, 1, 1); sem_init(&b->empty, 1, 12); sem_init(&b->full, 1, 0);"
+        " b->capacity = 12; b->pushed_total = b->popped_total = 16;"
+        " for (int i = 0; i < 12; i++) b->items[i].id = i + 5;",
+    }
+    program = start(header, words, "-g")
+    with contextlib.suppress(AmbiguousLayoutError):
+        assert resolved(program.name).layout is None
+    said = run_shmtui("stat", program.name)
+    assert "pushed_total, popped_total" in said.stdout + said.stderr
+    record = stat_json(program.name, "--map", "in=pushed_total,out=popped_total")
+    assert (record["layout"]["slots"], record["occupancy"]) == (12, 0)
+    assert record["layout"]["offsets"]["data"] == 120
+
+
+@pytest.mark.parametrize("before", [64, 72])
+def test_a_struct_that_begins_later_in_the_segment(start: Start, before: int) -> None:
+    """It is refused with the layout that is true, and that one is taken; though two of its semaphores fall
+    on one another: 64 bytes before it are two of them.
+    """
+    header = RING + f"typedef struct {{ char magic[{before}]; Fila fila; }} Arquivo;\n"
+    words = {
+        "type": "Arquivo",
+        "start": "b->magic[0] = 'R'; Fila *f = &b->fila; sem_init(&f->mutex, 1, 1);"
+        " sem_init(&f->empty, 1, 4); sem_init(&f->full, 1, 2); f->in = 2;",
+    }
+    program = start(header, words)
+    found = run_shmtui("stat", program.name, "--header", f"{header_of(program)}:Fila")
+    assert found.returncode == 2
+    said = re.search(r"say --layout (\S+)", found.stderr)
+    assert said is not None, found.stderr
+    record = stat_json(program.name, "--layout", said[1])
+    assert (record["in"], record["out"], record["occupancy"]) == (2, 0, 2)
+    assert record["layout"]["offsets"]["data"] == before
+    assert record["semaphores"]["empty"]["value"] == 4
+
+
 # -- 32-bit programs ----------------------------------------------------------------------------
 
 
@@ -911,3 +1011,44 @@ typedef struct { int count; Channel channels[3]; } Fila;
         resolved(program.name, header=binary, struct="Fila.channels[3]")
     with pytest.raises(ShmtuiError, match=r"no member rings\[0\]: it has count, channels"):
         resolved(program.name, header=binary, struct="Fila.rings[0]")
+
+
+def test_a_reading_with_more_slots_than_the_struct(tmp_path: Path) -> None:
+    """Bytes that fit by chance are no layout where the program's own array is shorter."""
+    text = (
+        "typedef struct { sem_t mutex, empty, full; int count, head; short pilha[8];"
+        " int written_total; } Fila;"
+    )
+    source = TypeSource((one(tmp_path, text),), LayoutSource.DEBUG_INFO, "", "")
+    rest = "in=96:int32,out=100,mutex=0,empty=64,full=32"
+    for slots, wrong in ((8, False), (10, True)):
+        layout = parse_layout_option(f"data=104:{slots}xint16,{rest}", Libc.GLIBC)
+        assert contradicted(layout, [source], 128) is wrong
+
+
+def test_an_item_type_that_cannot_be_is_refused(start: Start) -> None:
+    """With the program's struct, and with the bytes alone: it is never dropped."""
+    program = start(RING, None, "-g")
+    for item, said in (("nonsense", "unknown item type"), ("double[3]", "--item|item type")):
+        found = run_shmtui("stat", program.name, "--item", item)
+        assert found.returncode == 2, found.stdout
+        assert re.search(said, found.stderr)
+    program = start(RING, None, "-s", program="outro")
+    found = run_shmtui("stat", program.name, "--item", "float")
+    assert found.returncode == 2, found.stdout
+    assert "--item float" in found.stderr
+
+
+def test_fewer_slots_than_a_member_says(start: Start) -> None:
+    """What is said is the member's number, not the array's length."""
+    header = """\
+#include <semaphore.h>
+typedef struct { int capacity, in, out; sem_t mutex, empty, full; long items[16]; } Fila;
+"""
+    begin = (
+        "b->capacity = 7; sem_init(&b->mutex, 1, 1); sem_init(&b->empty, 1, 7);"
+        " sem_init(&b->full, 1, 0);"
+    )
+    program = start(header, {"start": begin}, "-g")
+    said = run_shmtui("stat", program.name, "--slots", "3").stdout
+    assert "the ring uses 7 slots of items" in said

@@ -236,6 +236,19 @@ async def test_layouts_that_fit_are_a_list_to_choose_from(folder: Path) -> None:
             await reports(app, "attached to /jobs")
 
 
+async def test_structs_to_choose_from_are_named(folder: Path) -> None:
+    """Where several structs fit and no layout of bytes does, the options that pick one are shown."""
+    (folder / "jobs").write_bytes(ring_bytes(full=0, in_flight=1))
+    with picker(opener_of(folder)) as app:
+        async with app.run_test(size=(120, 38)) as pilot:
+            await shows(app, "/jobs")
+            why = "several structs fit /jobs: say which, as --header a:Fila, --header a:Outra"
+            view = app.dashboard.view
+            app.push_screen(LayoutScreen(opener_of(folder), "/jobs", (), view, why))
+            await shows(app, "--header a:Outra")
+            await pilot.press("escape")
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_a_choice_at_the_start_is_the_list_of_layouts(
     folder: Path, size: tuple[int, int]

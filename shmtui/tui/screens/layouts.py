@@ -38,9 +38,10 @@ class LayoutsPanel(FilterPanel[str]):
 
     title = N_("Which layout is it?")
 
-    def __init__(self, name: str, options: tuple[str, ...], view: ViewModel) -> None:
+    def __init__(self, name: str, options: tuple[str, ...], view: ViewModel, why: str) -> None:
         super().__init__(view)
         self._segment = name
+        self._why = why
         self._options = self.items = options
 
     @property
@@ -64,8 +65,7 @@ class LayoutsPanel(FilterPanel[str]):
         glyphs, count = self.view.glyphs, len(self._options)
         name = glyphs.inert(self._segment)
         if not count:
-            why = _("The programs that map {name} disagree on its layout.").format(name=name)
-            return [*wrapped(why, width)[:3], ()]
+            return [*wrapped(glyphs.inert(self._why), width)[:6], ()]
         why = ngettext(
             "{count} layout fits the bytes of {name} so far. Choose the one that its program uses; "
             "its header says for sure: shmtui attach --header FILE",
@@ -122,12 +122,17 @@ class AttachDialog(TypingDialog[Attachment | None]):
 
 
 class LayoutScreen(AttachDialog):
-    """The layouts ``options`` of the segment ``name``."""
+    """The layouts ``options`` of the segment ``name``. ``why`` is shown where there are none: no one is sure."""
 
     def __init__(
-        self, opener: SegmentOpener, name: str, options: tuple[str, ...], view: ViewModel
+        self,
+        opener: SegmentOpener,
+        name: str,
+        options: tuple[str, ...],
+        view: ViewModel,
+        why: str = "",
     ) -> None:
-        self._panel = LayoutsPanel(name, options, view)
+        self._panel = LayoutsPanel(name, options, view, why)
         super().__init__(opener, self._panel)
         self._segment = name
 

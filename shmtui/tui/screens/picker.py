@@ -185,5 +185,7 @@ class PickerScreen(AttachDialog):
                 self.call_later(self._answer, opened)
 
         self._panel.say("")
-        layouts = LayoutScreen(self._opener, self._asked_for, error.options, self._panel.view)
+        layouts = LayoutScreen(
+            self._opener, self._asked_for, error.options, self._panel.view, str(error)
+        )
         self.app.push_screen(layouts, chosen)
