@@ -97,7 +97,7 @@ def parse_layout_option(text: str, libc: Libc) -> Layout:
             raise ValueError(_("{part!r} has no =").format(part=bare))
         layout = _layout_of({key: value for key, _sign, value in parts}, libc)
         check(layout)
-    except (KeyError, ValueError) as error:
+    except ValueError as error:
         raise ShmtuiError(
             _("--layout {text!r} is not understood ({error}): write it like {example}").format(
                 text=text, error=error, example=_EXAMPLE
@@ -107,22 +107,24 @@ def parse_layout_option(text: str, libc: Libc) -> Layout:
 
 
 def _layout_of(parts: dict[str, str], libc: Libc) -> Layout:
-    """The layout of the option's parts; KeyError, ValueError: one is missing, or not understood."""
-    data, _mark, array = parts.pop("data").partition(":")
+    """The layout of the option's parts. ValueError: one is missing, or not understood."""
+    data, _mark, array = parts.pop("data", "").partition(":")
     count, _mark, item = array.partition("x")
+    if not item:
+        raise ValueError(_("the slots are missing, as in data=0:5xint32"))
     indices = {role: _index(parts.pop(role)) for role in ("in", "out") if role in parts}
     if len(indices) == 1 or len({index["segment"] for index in indices.values()}) > 1:
         raise ValueError(_("in and out have to be given both, in one segment"))
-    given_size = int(parts.pop("size", "0"))
+    given_size = _number(parts.pop("size", "0"))
     places = {role: parts.pop(role) for role in (*SemaphoreRole, "lock") if role in parts}
     if parts:
-        raise KeyError(next(iter(parts)))
+        raise ValueError(_("there is no part {part!r}").format(part=next(iter(parts))))
     names = tuple((r, places.pop(r)) for r in SemaphoreRole if places.get(r, "").startswith("/"))
     places |= {role: index["offset"] for role, index in indices.items()}
-    offsets = {role: int(place) for role, place in places.items()}
+    offsets = {role: _number(place) for role, place in places.items()}
     types = [index["type"] for index in indices.values() if index["type"]]
     layout = Layout(
-        int(count), item_from_text(item), int(data), offsets.get("in"), offsets.get("out"),
+        _number(count), item_from_text(item), _number(data), offsets.get("in"), offsets.get("out"),
         offsets.get("mutex"), offsets.get("empty"), offsets.get("full"), given_size, libc,
         _INDEX_CODE_OF[types[0]] if types else "i", names, offsets.get("lock"),
         indices["in"]["segment"] or "" if indices else "",
@@ -131,10 +133,17 @@ def _layout_of(parts: dict[str, str], libc: Libc) -> Layout:
     return layout if given_size else replace(layout, size=max(at + n for at, n in layout.spans))
 
 
+def _number(text: str) -> int:
+    """A number of bytes or slots. ValueError: it is none."""
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError(_("{text!r} is not a number").format(text=text))
+    return int(text)
+
+
 def _index(text: str) -> "re.Match[str]":
     match = _INDEX.fullmatch(text)
     if match is None or (match["type"] and match["type"] not in _INDEX_CODE_OF):
-        raise ValueError(text)
+        raise ValueError(_("{text!r} is no place of an index").format(text=text))
     return match
 
 

@@ -147,10 +147,11 @@ def test_layout_survives_its_option(
     ],
 )  # fmt: skip
 def test_what_is_no_layout_is_refused_in_a_line(option: str) -> None:
-    """With an example of one."""
+    """With an example of one, and in no words of Python's."""
     with pytest.raises(ShmtuiError) as refusal:
         parse_layout_option(option, Libc.GLIBC)
     assert "\n" not in str(refusal.value)
+    assert "literal" not in str(refusal.value)
 
 
 _JSON = st.recursive(
