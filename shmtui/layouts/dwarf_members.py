@@ -143,13 +143,7 @@ class Members(msgspec.Struct, eq=False):
         members: tuple[Member, ...] = ()
         if entry is not None and tag == "array_type":
             first, *rest = self.types.lengths(entry)
-            inner = self.types.type_of(entry)
-            text, kind = (
-                self.types.text(inner) + dimensions(rest),
-                "" if rest else self.types.sync(inner),
-            )
-            held = () if rest or kind else self._held(inner, offset)
-            length, element = first or 0, Element(text, self._array(entry, rest), kind, held)
+            length, element = first or 0, self._element(entry, rest, offset)
         elif entry is not None and tag in AGGREGATES and not self.types.opaque(of):
             members = tuple(self._members(entry, offset))
         number = tag == "base_type" and isinstance(shape, Scalar) and shape.code in INTEGER_CODES
@@ -166,6 +160,20 @@ class Members(msgspec.Struct, eq=False):
             element,
             members,
             declared,
+        )
+
+    def _element(self, entry: Entry, rest: list[int | None], offset: int) -> Element:
+        """The first element of an array, which has these dimensions itself."""
+        inner = self.types.type_of(entry)
+        text, shape = self.types.text(inner) + dimensions(rest), self._array(entry, rest)
+        if not rest:
+            kind = self.types.sync(inner)
+            return Element(text, shape, kind, () if kind else self._held(inner, offset))
+        row = self._element(entry, rest[1:], offset)
+        if not (row.system or row.members):
+            return Element(text, shape)
+        return Element(
+            text, shape, "", (Member("", offset, shape, text, length=rest[0] or 0, element=row),)
         )
 
     def _held(self, element: Type, offset: int) -> tuple[Member, ...]:

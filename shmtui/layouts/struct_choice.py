@@ -5,7 +5,8 @@ second ring of a segment, offsets counted from its start.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from msgspec.structs import replace
@@ -13,9 +14,9 @@ from msgspec.structs import replace
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.member_roles import all_members, assign_roles, listed, title
-from shmtui.layouts.struct_members import Member, Struct, sync_members
+from shmtui.layouts.struct_members import Member, Struct, row_of, sync_members
 
-_STEP: Final = re.compile(r"(\w+)(?:\[(\d{1,9})\])?")
+_STEP: Final = re.compile(r"(\w+)((?:\[\d{1,9}\])*)")
 _MAX_PATHS: Final = 64
 
 
@@ -148,9 +149,22 @@ def paths_to(inner: Struct, structs: Sequence[Struct]) -> Iterator[tuple[Struct,
             path = f"{outer.names[-1]}.{name}"
             if member.type_name in names:
                 yield outer, path
-            elif member.element is not None and member.element.type_name in names:
-                for index in range(min(member.length or 0, _MAX_PATHS)):
-                    yield outer, f"{path}[{index}]"
+            else:
+                elements = _elements(path, member, names)
+                yield from ((outer, each) for each in islice(elements, _MAX_PATHS))
+
+
+def _elements(path: str, member: Member, names: Collection[str]) -> Iterator[str]:
+    """The elements of an array, and of one of arrays, that have one of these types."""
+    row = row_of(member)
+    if row is None and (member.element is None or member.element.type_name not in names):
+        return
+    for index in range(member.length or 0):
+        own = f"{path}[{index}]"
+        if row is None:
+            yield own
+        else:
+            yield from _elements(own, row, names)
 
 
 def _at_path(struct: Struct, steps: Sequence[str], structs: Sequence[Struct]) -> Struct:
@@ -166,8 +180,16 @@ def _at_path(struct: Struct, steps: Sequence[str], structs: Sequence[Struct]) ->
         if match is None or member is None:
             text = _("{path} has no member {step}: it has {members}")
             raise ShmtuiError(text.format(path=path, step=step, members=listed(list(members))))
-        path = f"{path}.{step}"
-        struct = _inside(struct, member, match[2], path, structs)
+        path, of = f"{path}.{match[1]}", member
+        row: Member | None = member
+        for index in re.findall(r"\d+", match[2]) or (None,):
+            path += "" if index is None else f"[{index}]"
+            if row is None:
+                raise _no_struct(path, of)
+            struct = _inside(struct, row, index, path, structs)
+            row = next((each for each in struct.members if not each.name), None)
+        if row is not None:
+            raise _which(path, row.length or 0)
     own = {each.offset for each in sync_members(struct.members)}
     beside = (each for each in sync_members(whole.members) if each.offset not in own)
     return replace(struct, beside=tuple(beside))
@@ -192,15 +214,24 @@ def _inside(
         inner = Struct((path,), held, member.element.shape.size, struct.place)
     if inner is not None and index is not None and int(index) >= length:
         text = _("{path} does not exist: {member} has {count}, from [0] to [{last}]")
-        raise ShmtuiError(text.format(path=path, member=member.name, count=length, last=length - 1))
+        name = member.name or path.rpartition("[")[0]
+        raise ShmtuiError(text.format(path=path, member=name, count=length, last=length - 1))
     if inner is None:
-        text = _("{path} is not a struct: {member} is {type}")
-        raise ShmtuiError(text.format(path=path, member=member.name, type=member.type_name))
+        raise _no_struct(path, member)
     if index is None:
-        text = _("{path} has {count} of them: say which, as {path}[0]")
-        raise ShmtuiError(text.format(path=path, count=length))
+        raise _which(path, length)
     start = member.offset + int(index) * inner.size
     return Struct((path,), _shifted(inner.members, start), start + inner.size, struct.place)
+
+
+def _no_struct(path: str, member: Member) -> ShmtuiError:
+    text = _("{path} is not a struct: {member} is {type}")
+    return ShmtuiError(text.format(path=path, member=member.name, type=member.type_name))
+
+
+def _which(path: str, count: int) -> ShmtuiError:
+    text = _("{path} has {count} of them: say which, as {path}[0]")
+    return ShmtuiError(text.format(path=path, count=count))
 
 
 def _shifted(members: Sequence[Member], by: int) -> tuple[Member, ...]:

@@ -32,7 +32,9 @@ class Element(msgspec.Struct, frozen=True):
     system: str = ""
     """One of `SYNC_TYPES`, or empty."""
     members: tuple["Member", ...] = ()
-    """Of a struct that holds sync objects: those of the array's first element."""
+    """Of a struct that holds sync objects: those of the array's first element. Of an array of arrays: the first of
+    these, without a name.
+    """
 
 
 class Member(msgspec.Struct, frozen=True):
@@ -78,6 +80,12 @@ class Struct(msgspec.Struct, frozen=True):
     """Of a struct within another one: the sync objects of the other one that are none of its own."""
 
 
+def row_of(member: Member) -> Member | None:
+    """The first array of an array of arrays; None where it is none, or one that holds no sync object."""
+    held = () if member.element is None else member.element.members
+    return held[0] if len(held) == 1 and not held[0].name else None
+
+
 def sync_members(members: Iterable[Member]) -> Iterator[SyncMember]:
     """The sync objects among the members, at any depth and in the elements of arrays, by their paths in the
     struct: `MOST_SYNC` of them.
@@ -99,5 +107,6 @@ def _sync(
                 own, at, first = f"{path}[{index}]", index * size, listed and index < ELEMENTS
                 if kind is not None:
                     yield SyncMember(own, kind, start + at, listed=first)
-                yield from _sync(element.members, own + ".", shift + at, listed=first)
+                inner = own + "." * (row_of(member) is None)
+                yield from _sync(element.members, inner, shift + at, listed=first)
         yield from _sync(member.members, path + ".", shift, listed=listed)

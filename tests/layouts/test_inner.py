@@ -63,6 +63,37 @@ typedef struct {
         choose_struct(structs, "network.roads", 0, {})
 
 
+@pytest.mark.parametrize(
+    "kind", ["lane", "struct { char data[4][8]; int in, out; sem_t mutex, empty, full; }"]
+)
+def test_a_path_names_a_ring_in_an_array_of_arrays(tmp_path: Path, kind: str) -> None:
+    """With an index for each dimension; all its locks and those of arrays of arrays are known by theirs."""
+    text = f"""\
+#include <semaphore.h>
+typedef struct {{ char data[4][8]; int in, out; sem_t mutex, empty, full; }} lane;
+typedef struct {{ int version; {kind} lanes[2][3]; sem_t gates[2][2]; }} network;
+"""
+    structs = read(tmp_path, text)
+    found = layout(choose_struct(structs, "network.lanes[1][2]", 0, {}))
+    at = 8 + 5 * 136
+    assert (found.data, found.in_, found.full, found.size) == (at, at + 32, at + 104, at + 136)
+    places = {each.name: each.offset for each in found.sync}
+    assert (places["full"], places["lanes[0][1].mutex"]) == (at + 104, 8 + 136 + 40)
+    assert (places["gates[0][0]"], places["gates[1][1]"]) == (8 + 6 * 136, 8 + 6 * 136 + 96)
+    for path, says in (
+        ("lanes", r"has 2 of them: say which, as network\.lanes\[0\]"),
+        ("lanes[1]", r"has 3 of them: say which, as network\.lanes\[1\]\[0\]"),
+        ("lanes[1][3]", r"lanes\[1\]\[3\] does not exist: network\.lanes\[1\] has 3"),
+        ("lanes[2][0]", r"lanes\[2\] does not exist: lanes has 2"),
+        ("lanes[1][2][0]", r"lanes\[1\]\[2\]\[0\] is not a struct"),
+    ):
+        with pytest.raises(ShmtuiError, match=says):
+            choose_struct(structs, f"network.{path}", 0, {})
+    if kind == "lane":
+        with pytest.raises(ShmtuiError, match=r"buffer\.h:network\.lanes\[1\]\[2\]"):
+            choose_struct(structs[:2], None, structs[1].size, {})
+
+
 def test_the_locks_of_the_rings_beside_it_are_known(tmp_path: Path) -> None:
     """A thread asleep on one of them is blocked on that, and none of a stranger's words."""
     structs = read(tmp_path, CHANNELS)
