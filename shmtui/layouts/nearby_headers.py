@@ -11,18 +11,16 @@ import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
 from shmtui.layouts.mapping_programs import MappedSegment, Peers
 from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.program_files import executable
+from shmtui.layouts.program_types import TypeSource
 from shmtui.shm.segment_info import LayoutSource
 
-if TYPE_CHECKING:
-    pass
-from shmtui.layouts.program_types import TypeSource
 
 _MOST_FILES: Final = 200
 _MOST_BYTES: Final = 2_000_000
