@@ -16,7 +16,7 @@ from shmtui.i18n import N_, _
 from shmtui.layouts.struct_members import Member, Struct
 from shmtui.layouts.vocabulary import CAPACITY, CERTAIN, CONVENTION, COUNT, ROLES, fitness
 from shmtui.shm.item_shape import INTEGER_CODES, Bits, Scalar
-from shmtui.shm.layout import SEM_SIZE
+from shmtui.shm.layout import ITEM_TYPES, SEM_SIZE
 
 ABSENT: Final = "-"
 """``--map mutex=-``: the struct has no such member, whatever its members are called."""
@@ -281,7 +281,16 @@ def _none_left_out(
                 left = [each for each in names if _integer_element(members, each)]
                 left = [each for each in left if each.partition("[")[0] not in used]
             text = _("say --map {role}=… with one of {left}") if left else _("it needs {kind}")
-            what = text.format(role=role, left=listed(left), kind=_(_KINDS[role]))
+            if role == "data" and not left and found["in"] and found["out"]:
+                text = _(
+                    "it needs {kind}; where the slots lie behind it, say how many and what they are: --layout {layout}"
+                )
+            what = text.format(
+                role=role,
+                left=listed(left),
+                kind=_(_KINDS[role]),
+                layout=_slots_behind(struct, members, found),
+            )
             raise ShmtuiError(
                 _("{struct} has no member that is {role} by its name: {what}").format(
                     struct=title(struct), role=role, what=what
@@ -305,6 +314,20 @@ def _none_left_out(
             ),
             left=listed(name for name in members if name in fitting), absent=ABSENT,
         ))  # fmt: skip
+
+
+def _slots_behind(
+    struct: Struct, members: Mapping[str, Member], found: Mapping[str, str | None]
+) -> str:
+    """The option for slots that begin where the struct ends, with the places of the members that play roles."""
+    codes = {item.code: name for name, item in ITEM_TYPES.items()}
+    parts = [f"data={struct.size}:COUNTxTYPE"]
+    for role in (*_INDICES, *SEMAPHORES):
+        member = members.get(found.get(role) or "")
+        if member is not None and member.system in {"", "sem_t"}:
+            width = f":{codes[member.shape.code]}" if isinstance(member.shape, Scalar) else ""
+            parts.append(f"{role}={member.offset}{width}")
+    return ",".join(parts)
 
 
 def _bit_field(members: Mapping[str, Member], role: str) -> str | None:

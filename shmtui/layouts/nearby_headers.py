@@ -21,7 +21,6 @@ from shmtui.layouts.program_files import executable
 from shmtui.layouts.program_types import TypeSource
 from shmtui.shm.segment_info import LayoutSource
 
-
 _MOST_FILES: Final = 200
 _MOST_BYTES: Final = 2_000_000
 _HEADER_SECONDS: Final = 3.0

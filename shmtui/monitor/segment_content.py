@@ -4,7 +4,7 @@ information of a program, or its bytes.
 
 import os
 import stat
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
@@ -20,9 +20,6 @@ from shmtui.shm.layout_spec import item_from_text
 from shmtui.shm.libc import running_libc
 from shmtui.shm.segment import FileIdentity, open_seen
 from shmtui.shm.semaphore import decode
-
-if TYPE_CHECKING:
-    pass
 
 GUESS_SIZE: Final = 1 << 16
 """Bytes of the largest segment whose layout is guessed."""

@@ -204,7 +204,8 @@ def test_a_semaphore_of_ones_own_kind_is_none(tmp_path: Path) -> None:
         ("int a, out; int data[3];", {},
          "b (FILE:7) has no member that is in by its name: say --map in=… with one of a"),
         ("int in, out; int *data;", {},
-         "b (FILE:7) has no member that is data by its name: it needs an array"),
+         "b (FILE:7) has no member that is data by its name: it needs an array; where the slots lie behind it, say how "
+         "many and what they are: --layout data=16:COUNTxTYPE,in=0:int32,out=4:int32"),
         ("int in, out, data[3]; sem_t one, mutex;", {},
          "b (FILE:7) has semaphores whose roles are not told by their names: say --map "
          "empty=…,full=… with one, or - for none"),
