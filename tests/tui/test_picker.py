@@ -153,6 +153,31 @@ async def test_enter_attaches_and_the_events_say_so(folder: Path) -> None:
             assert "3 of 5 full" in text
 
 
+async def test_enter_takes_the_name_that_was_typed(folder: Path) -> None:
+    """Wherever the cursor was, and whatever else matches before it."""
+    (folder / "app_jobs").write_bytes(ring_bytes())
+    (folder / "sem.jobs_mutex").write_bytes(ring_bytes()[32:64])
+    with picker(opener_of(folder, slots=5)) as app:
+        async with app.run_test(size=(120, 38)) as pilot:
+            await shows(app, "/jobs_mutex")
+            await pilot.press("end", *"/jobs", "enter")
+            await reports(app, "attached to /jobs (layout as told")
+
+
+async def test_typing_leads_to_the_first_that_matches(folder: Path) -> None:
+    """Not to what stands where the cursor was; the filter taken back, it stays on what was found."""
+    (folder / "sem.jobs_mutex").write_bytes(ring_bytes()[32:64])
+    with picker(opener_of(folder)) as app:
+        async with app.run_test(size=(120, 38)) as pilot:
+            await shows(app, "/jobs_mutex")
+            panel = app.screen.query_one(PickerPanel)
+            await pilot.press("end", *"jobs")
+            assert panel.chosen_object is not None
+            assert panel.chosen_object.target == "/jobs"
+            await pilot.press("down", "ctrl+u")
+            assert panel.chosen_object.target == "/jobs_mutex"
+
+
 async def test_enter_opens_a_named_semaphore(folder: Path) -> None:
     """Its value and its bytes, as ``attach`` shows it."""
     with picker(opener_of(folder)) as app:

@@ -77,9 +77,10 @@ class PickerPanel(FilterPanel[Row]):
 
     def take(self, survey: Survey, now: float) -> None:
         """Show a look of the moment ``now``, in seconds; the cursor stays on its row."""
+        first = self._listed.total is None
         self._listed.take(survey.objects, now)
         self._totals = totals_line(survey)
-        self._filter(quiet=True)
+        self._filter(quiet=True, best=first)
         if self._open_when_listed:
             self.action_open()
 
@@ -88,8 +89,13 @@ class PickerPanel(FilterPanel[Row]):
             self._filter(quiet=True)
 
     def write(self, text: str) -> None:
+        """Typing puts the cursor on the best match, wherever a change of the list had taken it.
+
+        Where the filter is cleared, it stays on what was found.
+        """
         self._open_when_listed = False
-        super().write(text)
+        self.typed = text
+        self._filter(best=bool(text.strip()))
 
     def action_open(self) -> None:
         """Choose the row; before the list is there, the first that will match. A group is folded, or
@@ -138,17 +144,26 @@ class PickerPanel(FilterPanel[Row]):
         else:
             super().on_click(event)
 
-    def _filter(self, quiet: bool = False) -> None:
+    def _filter(self, quiet: bool = False, best: bool = False) -> None:
         before = self.chosen
         rows = self._listed.rows(self.typed, self._choices.order)
         self._matching = len(rows)
         self.items = in_groups(rows, self._choices)
         self._longest = name_width(self.items, self.view.glyphs)
-        self.at = self._place_of(before)
+        self.at = self._best() if best else self._nearest(self._place_of(before))
         if quiet and self._listed.total is not None:
             self.draw_anew()
         else:
             self.say("")
+
+    def _best(self) -> int:
+        """What has the very name that was typed, else the first object."""
+        objects = [
+            (at, row.each) for at, row in enumerate(self.items) if isinstance(row, ObjectRow)
+        ]
+        typed = self.typed.strip()
+        named = (at for at, each in objects if typed and typed in {each.target, each.name})
+        return next(named, objects[0][0] if objects else 0)
 
     def _place_of(self, row: Row | None) -> int:
         """Where a row is now, or its object under another group; else the next object from where the
