@@ -182,11 +182,11 @@ def spawn_worker(segment: str, record: ControlRecord) -> Spawned:
     return process, output
 
 
-def spawn_program(command: tuple[str, ...]) -> Spawned:
+def spawn_program(command: tuple[str, ...], pipe: int | None) -> Spawned:
     """Start a program of the user's; its output is what it prints on stdout and stderr.
 
     It prints to a pseudo-terminal, so that the C library sends each line at once and not a page
-    at a time. OSError: it cannot be started.
+    at a time. It names its process group in ``pipe`` before. OSError: it cannot be started.
     """
     import tty  # noqa: PLC0415 - only for programs of the user's
 
@@ -194,11 +194,17 @@ def spawn_program(command: tuple[str, ...]) -> Spawned:
     try:
         tty.setraw(theirs)
         process = subprocess.Popen(
-            module_command("shmtui.workers.exec_program", str(os.getpid()), *command),
+            module_command(
+                "shmtui.workers.exec_program",
+                str(os.getpid()),
+                "-" if pipe is None else str(pipe),
+                *command,
+            ),
             stdin=subprocess.DEVNULL,
             stdout=theirs,
             stderr=theirs,
             process_group=0,
+            pass_fds=() if pipe is None else (pipe,),
             env=module_environment(),
         )
     except BaseException:

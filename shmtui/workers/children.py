@@ -48,18 +48,18 @@ class GroupGuard:
                 env=module_environment(),
             )
 
-    def register(self, group: int) -> None:
-        """Name the process group of a program that has been started. OSError: no helper runs."""
-        self._write(f"+{group}\n")
+    @property
+    def pipe(self) -> int | None:
+        """Descriptor in which a program names its process group; None: no helper runs."""
+        if self._process is None or self._process.stdin is None:
+            return None
+        return self._process.stdin.fileno()
 
     def forget(self, group: int) -> None:
         """Tell it that the group is gone: its number may be another's by now."""
-        with contextlib.suppress(BrokenPipeError):
-            self._write(f"-{group}\n")
-
-    def _write(self, text: str) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.write(text.encode())
+        if self.pipe is not None:
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self.pipe, f"-{group}\n".encode())
 
     def close(self) -> None:
         """End the helper, once all programs have ended."""
@@ -85,17 +85,17 @@ class Children:
     def __iter__(self) -> Iterator[Child]:
         return iter(tuple(self.by_pid.values()))
 
-    def start_guard(self) -> None:
-        """Run what ends the programs with this process, before one is started."""
+    def start_guard(self) -> int | None:
+        """Run what ends the programs with this process, before one is started. Returns the descriptor in
+        which each names its process group.
+        """
         with contextlib.suppress(OSError):  # Without a guard it still ends with its supervisor.
             self._guard.start()
+        return self._guard.pipe
 
     def add(self, child: Child) -> None:
         """Take in a child that has just been started."""
         self.by_pid[child.pid] = child
-        if child.program:
-            with contextlib.suppress(OSError):
-                self._guard.register(child.pid)
         if self._loop is not None:
             self._watch(child)
 

@@ -1,8 +1,8 @@
 """Helper process: ends the process groups of the user's programs when its parent dies.
 
-``python -m shmtui.workers.group_helper`` reads lines from a pipe that its parent writes: ``+PGID``
-when a program has been started, ``-PGID`` when its group is gone. The pipe ends when the parent
-is gone. It imports the standard library alone, so that it starts at once.
+``python -m shmtui.workers.group_helper`` reads lines from a pipe: ``+PGID`` from a program before it
+starts, ``-PGID`` from the parent when its group is gone. The pipe ends when the parent is gone, and
+no program is about to start. It imports the standard library alone, so that it starts at once.
 """
 
 import contextlib

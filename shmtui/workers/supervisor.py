@@ -141,8 +141,10 @@ class Supervisor:
         number = self._numbers[role] + 1
         record = self._control.claim_record(role, number, math.inf, hold=False)
         record.words[Field.PROGRAM] = 1
-        self._children.start_guard()
-        child = start_child(lambda: spawn_program(command), record, role, number, math.inf, command)
+        pipe = self._children.start_guard()
+        child = start_child(
+            lambda: spawn_program(command, pipe), record, role, number, math.inf, command
+        )
         self._take_in(child)
         self._programs[child.pid] = child
         text = _("{name} (PID {pid}) started as a producer")

@@ -2,15 +2,17 @@
 
 import asyncio
 import os
+import subprocess
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from shmtui.procfs.identity import start_time
+from shmtui.procfs.interpreter import module_command, module_environment
 from shmtui.shm.protocol import Role
 from shmtui.workers import children as children_module
-from shmtui.workers.child import group_members
+from shmtui.workers.child import group_members, spawn_program
 from shmtui.workers.supervisor import Supervisor
 from tests.conftest import MakeBuffer
 from tests.program import letter
@@ -145,3 +147,24 @@ def test_a_program_has_the_users_environment(
     pid = supervisor.start_program(Role.PRODUCER, ("sh", "-c", "echo ${PYTHONPATH-none}"))
     end_all(supervisor)
     assert said(supervisor, pid) == [own or "none"]
+
+
+def test_a_program_has_the_usual_signals(make_buffer: MakeBuffer, crew: Crew) -> None:
+    """What Python ignores for itself, a program of the user's does not find ignored."""
+    supervisor = crew(make_buffer())
+    pid = supervisor.start_program(Role.PRODUCER, ("grep", "SigIgn", "/proc/self/status"))
+    end_all(supervisor)
+    assert [line.split() for line in said(supervisor, pid)] == [["SigIgn:", "0" * 16]]
+
+
+def test_a_supervisor_may_die_before_it_knows_what_it_has_started(tmp_path: Path) -> None:
+    """The program has named its group before it starts, and nobody else needs to."""
+    command = module_command("shmtui.workers.group_helper", site=False)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=module_environment()) as helper:
+        assert helper.stdin is not None
+        process, output = spawn_program(script(tmp_path, STUBBORN), helper.stdin.fileno())
+        poll(lambda: group_members(process.pid), "its child runs")
+        helper.stdin.close()  # As the kernel does when the supervisor dies.
+        poll(lambda: not group_members(process.pid), "its child is gone")
+    process.wait()
+    os.close(output)
