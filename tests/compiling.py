@@ -1,13 +1,21 @@
 """C programs, compiled for a test. The layouts and protocols proved here are C's."""
 
+import atexit
+import functools
+import hashlib
+import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.waiting import PATIENCE
+
+KEPT: Final = "SHMTUI_TEST_COMPILED"
+"""In the environment: the folder that all processes of a test run keep compiled programs in."""
 
 
 def require(tool: str) -> str:
@@ -32,16 +40,17 @@ class Compiler:
         return self.program(path)
 
     def program(self, path: Path, *flags: str) -> Path:
-        """Compile the program at ``path``, once for the same sources and flags.
+        """Compile the program at ``path``, once in a test run for the same sources and flags.
 
-        With debug information always: there the path of the source is part of the program.
+        Debug information holds the path of the source, too, and ``-g`` alone writes it nowhere else.
         """
         binary = self.directory / path.stem
         sources = (path.read_bytes(), *(h.read_bytes() for h in sorted(path.parent.glob("*.h"))))
-        key = (self.command, flags, sources)
-        debugged = any(flag.startswith("-g") for flag in flags)
-        if key in _COMPILED:
-            binary.write_bytes(_COMPILED[key])
+        debugging = {flag for flag in flags if flag.startswith("-g")}
+        known = repr((self.command, flags, sources, str(path) if debugging else ""))
+        kept = _kept() / hashlib.sha256(known.encode()).hexdigest()
+        if kept.exists():
+            binary.write_bytes(kept.read_bytes())
             binary.chmod(0o755)
             return binary
         done = subprocess.run(
@@ -51,15 +60,23 @@ class Compiler:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        if not debugged:
-            _COMPILED[key] = binary.read_bytes()
+        if debugging <= {"-g"}:
+            with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as new:
+                new.write(binary.read_bytes())
+            Path(new.name).replace(kept)
         return binary
 
 
-_COMPILED: Final[dict[tuple[str, tuple[str, ...], tuple[bytes, ...]], bytes]] = {}
-"""What this process has compiled, by compiler, flags, and the bytes of the source and of the headers
-beside it.
-"""
+@functools.cache
+def _kept() -> Path:
+    """Where a test run keeps what it has compiled; without one, where this process does."""
+    shared = os.environ.get(KEPT)
+    if shared is None:
+        shared = tempfile.mkdtemp(prefix="shmtui-compiled-")
+        atexit.register(shutil.rmtree, shared)
+    folder = Path(shared)
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def output(program: Path, *arguments: str) -> str:

@@ -17,7 +17,7 @@ from shmtui.shm.libc import running_libc
 from shmtui.shm.owned_buffer import OwnedBuffer
 from shmtui.shm.ring import semaphore_names
 from shmtui.shm.segment import map_segment, unlink_segment
-from tests.compiling import Compiler
+from tests.compiling import KEPT, Compiler
 from tests.joined import JoinedRing
 from tests.traces import MARK, PREFIX, SWEEPING, nothing_left
 
@@ -105,6 +105,15 @@ def _spread(
         yield from file
     for file in waiting:
         yield from file
+
+
+@pytest.fixture(autouse=True, scope="session")
+def kept_programs(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All processes of a run keep what they have compiled in one folder, which goes with the run's."""
+    own = tmp_path_factory.getbasetemp()
+    os.environ[KEPT] = str(
+        (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "compiled"
+    )
 
 
 @pytest.fixture(autouse=True)
