@@ -39,6 +39,7 @@ from shmtui.control.ptrace import Registers, Stops
 from shmtui.control.robust_list import head_of
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
+from shmtui.procfs.interpreter import restore_signals
 from shmtui.procfs.process import read_stat
 from shmtui.shm.libc import die_with_parent
 
@@ -149,6 +150,7 @@ class HeldProgram:
             os.closerange(3, 4096)
             ctypes.CDLL(None).personality(_NO_RANDOMIZE)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            restore_signals()
             try:
                 ptrace.trace_me()
             except OSError:

@@ -4,6 +4,7 @@ Workers, the guard of a repair and the guard of the terminal are started this wa
 """
 
 import os
+import signal
 import sys
 
 import shmtui
@@ -45,3 +46,12 @@ def without_package(environment: dict[str, str]) -> dict[str, str]:
     _package, _separator, inherited = environment.get("PYTHONPATH", "").partition(os.pathsep)
     others = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
     return {"PYTHONPATH": inherited} | others if inherited else others
+
+
+def restore_signals() -> None:
+    """Before an exec: the signals that Python ignores for itself do what they do in any program.
+
+    What is ignored stays ignored after the exec, and a program that writes to a closed pipe would go on.
+    """
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)

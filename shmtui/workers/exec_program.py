@@ -11,7 +11,7 @@ import signal
 import sys
 
 from shmtui.i18n import _, language_of, use_language
-from shmtui.procfs.interpreter import without_package
+from shmtui.procfs.interpreter import restore_signals, without_package
 from shmtui.shm import libc
 
 EXIT_CANNOT_START = 127
@@ -25,8 +25,7 @@ def main(supervisor: int, pipe: int | None, command: list[str]) -> int:
     libc.die_with_parent(signal.SIGTERM)
     if os.getppid() != supervisor:
         return 0  # The supervisor died before the line above took effect.
-    for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(ignored_by_python, signal.SIG_DFL)
+    restore_signals()
     try:
         os.execvpe(command[0], command, without_package(dict(os.environ)))
     except OSError as error:

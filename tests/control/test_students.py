@@ -256,6 +256,19 @@ def test_copies_let_robust_mutexes_go(
         held.close()
 
 
+def test_a_program_has_the_usual_signals(
+    built: Callable[..., str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Python ignores for itself, it does not find ignored."""
+    monkeypatch.setenv("EXPLORED", f"/{name}")
+    held = HeldProgram([built("reading")], "P1")
+    try:
+        status = Path(f"/proc/{held.pid}/status").read_text()
+    finally:
+        held.close()
+    assert status.partition("SigIgn:")[2].split()[0] == "0" * 16
+
+
 @pytest.mark.parametrize("words", ["", "move-first"])
 @pytest.mark.parametrize("flags", [(), ("-DROWS",)])
 def test_a_function_for_strings_looks_behind_its_string(
