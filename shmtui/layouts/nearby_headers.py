@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from shmtui.errors import ShmtuiError
-from shmtui.i18n import _
+from shmtui.i18n import _, ngettext
 from shmtui.layouts.mapping_programs import MappedSegment, Peers
 from shmtui.layouts.options import LayoutOptions
 from shmtui.layouts.program_files import executable
@@ -37,26 +37,45 @@ def header_types(segment: MappedSegment) -> list[TypeSource]:
     """
     peers, options = segment.peers, segment.options
     names = [Path(own).name for pid in peers.pids if (own := executable(pid))]
-    waiting = _("compiling the headers beside {name} …").format(name=next(iter(names), ""))
+    name = next(iter(names), "")
     deadline = time.monotonic() + _HEADER_SECONDS
-    with options.said_when_slow(waiting):
+    late: dict[Path, None] = {}
+
+    def compiled(paths: Iterable[Path]) -> list[TypeSource]:
+        return _compiled(paths, peers, options, deadline, late)
+
+    with options.said_when_slow(_("compiling the headers beside {name} …").format(name=name)):
         sources = _files(peers, _SOURCES)
-        named = _compiled((p for p in sources if p.stem in names), peers, options, deadline)
-        if any(struct.size == segment.size for each in named for struct in each.structs):
-            return named
-        headers = _compiled(_files(peers, _HEADERS), peers, options, deadline)
-        return headers or _compiled(sources, peers, options, deadline)
+        found = compiled(path for path in sources if path.stem in names)
+        if not any(struct.size == segment.size for each in found for struct in each.structs):
+            found = compiled(_files(peers, _HEADERS)) or compiled(sources)
+    if late:
+        text = ngettext(
+            "{count} file beside {name} was left out: compiling them took over {seconds:g} s; name one with "
+            "--header FILE",
+            "{count} files beside {name} were left out: compiling them took over {seconds:g} s; name one with "
+            "--header FILE",
+            len(late),
+        )
+        options.tell(text.format(count=len(late), name=name, seconds=_HEADER_SECONDS))
+    return found
 
 
 def _compiled(
-    paths: Iterable[Path], peers: Peers, options: LayoutOptions, deadline: float
+    paths: Iterable[Path],
+    peers: Peers,
+    options: LayoutOptions,
+    deadline: float,
+    late: dict[Path, None],
 ) -> list[TypeSource]:
+    """The types of the files; those for which no time is left come into ``late``."""
     found = []
     for path in paths:
         from shmtui.layouts.compiler import compile_types  # noqa: PLC0415 - heavy, rarely needed
 
         if time.monotonic() > deadline:
-            break
+            late[path] = None
+            continue
         with contextlib.suppress(ShmtuiError):
             types = compile_types(
                 path, peers.libc, options.include, options.define, options.compiler

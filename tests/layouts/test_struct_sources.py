@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from shmtui.errors import ShmtuiError
+from shmtui.layouts import nearby_headers
 from shmtui.layouts.options import AmbiguousLayoutError, LayoutOptions, ResolvedLayout
 from shmtui.layouts.program_types import QuickTypes, TypeSource
 from shmtui.layouts.resolve import resolve
@@ -371,6 +372,20 @@ def test_a_source_beside_the_program_does_too(start: Start) -> None:
     )
     found = resolved(program.name)
     assert found.source is LayoutSource.NEARBY
+
+
+def test_files_for_which_no_time_is_left_are_told(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may hold its struct: how many they are is said, and what reads one."""
+    program = start(RING)
+    for name in ("a.h", "b.h"):
+        (folder_of(program) / name).write_text(RING)
+    monkeypatch.setattr(nearby_headers, "_HEADER_SECONDS", 0.0)
+    told: list[str] = []
+    with contextlib.suppress(AmbiguousLayoutError):
+        resolved(program.name, progress=told.append)
+    assert [text for text in told if "2 files beside produtor were left out" in text]
 
 
 ANOTHERS: Final = RING.replace("in, out", "rear, front").replace("Fila", "Outra")
