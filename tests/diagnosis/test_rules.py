@@ -536,6 +536,20 @@ def test_a_worker_that_says_it_holds_the_mutex() -> None:
     assert not diagnose(looks(shown(0, 0, 5, 0, standing))).findings
 
 
+def test_a_deadlock_is_not_over_while_the_others_come_to_it() -> None:
+    """A consumer takes its permit and waits for mutex, too: no item has moved, and nobody is set free."""
+    holder = worker(1, "wait-empty", BLOCKED, "S", holds_mutex=True)
+    pacing = worker(2, "pacing", ProcessState.PACING, "S")
+    before = looks(shown(0, 0, 0, 5, holder, pacing), 1.2)
+    later = 1_200_000_000
+    for consumer in (
+        worker(2, "wait-mutex", RUNNING, "R"), worker(2, "wait-mutex", BLOCKED, "S"),
+    ):  # fmt: skip
+        now = replace(shown(0, 0, 0, 4, holder, consumer), monotonic_ns=later)
+        assert codes(diagnose([*before, now])) == {"wrong-order"}
+        assert not diagnose([*before, replace(now, out=3)]).findings, "an item has moved"
+
+
 @pytest.mark.parametrize(
     ("other", "certainty"),
     [

@@ -1,10 +1,19 @@
 """Findings about the lock: mutex is 0, and its holder died, waits for a permit, or keeps it. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from shmtui.diagnosis.at_rest import stopped
-from shmtui.diagnosis.history import SETTLED_NS, History, deficit_of, living, position, vanished
+from shmtui.diagnosis.history import (
+    SETTLED_NS,
+    History,
+    deficit_of,
+    living,
+    mutex_taken,
+    position,
+    vanished,
+)
 from shmtui.diagnosis.holders import (
     HOLDS_MUTEX,
     TRANSFER,
@@ -53,7 +62,10 @@ MUTEX, EMPTY, FULL = SemaphoreRole.MUTEX, SemaphoreRole.EMPTY, SemaphoreRole.FUL
 
 def held_mutex(history: History) -> Iterator[Finding]:
     """Mutex is 0 and stays 0: its holder died, waits for a permit, or keeps it."""
-    now, unmoved, deficit = history.now, history.unmoved_ns(), deficit_of(history.now)
+    now, deficit = history.now, deficit_of(history.now)
+    swapped = [p for p in living(now) if p.holds_mutex and asleep(p)]
+    quiet = _sleep_with_it(now, swapped) if swapped else partial(_stands_as, now)
+    unmoved = history.lasted_ns(quiet)
     if history.value(MUTEX) != 0 or unmoved < SETTLED_NS or uninitialised(now):
         return
     if MUTEX in forgotten(now) and any(MUTEX in p.waits for p in stuck_privately(history)):
@@ -65,13 +77,11 @@ def held_mutex(history: History) -> Iterator[Finding]:
         for p in processes
         if p.origin is not Origin.WORKER and _may_wait_for_a_permit(p, now) and not slept_since(p)
     )
-    mark = position(now)
+    text = _("{mutex} was 0 in {count} samples over {time}, and nothing changed")
+    if swapped:
+        text = _("{mutex} was 0 in {count} samples over {time}, and no item moved")
     facts = (
-        _("{mutex} was 0 in {count} samples over {time}, and nothing changed").format(
-            **now.own_names,
-            count=history.agreeing(lambda s: position(s) == mark),
-            time=seconds(unmoved),
-        ),
+        text.format(**now.own_names, count=history.agreeing(quiet), time=seconds(unmoved)),
         _("waiting for {mutex}: {who}").format(**now.own_names, who=names(waiting) or nobody(now)),
     )
     threads = sum(p.waits.count(MUTEX) for p in waiting)
@@ -80,7 +90,6 @@ def held_mutex(history: History) -> Iterator[Finding]:
     if deficit is not None and deficit > threads:
         # A permit is gone with the holder: who waits for one with a timeout is no likelier one.
         holders = [p for p in holders if p not in behind or unaccounted_threads(p)]
-    swapped = [p for p in processes if p.holds_mutex and asleep(p)]
     if swapped:
         yield recorded_wrong_order(held, swapped)
     elif holders:
@@ -94,6 +103,25 @@ def held_mutex(history: History) -> Iterator[Finding]:
     elif not (now.elsewhere or hidden_alone(now)) and (waiting or _missing(history, deficit)):
         # Somebody who is seen nowhere and has the file open for writing may hold it.
         yield _without_holder(held)
+
+
+def _stands_as(now: Snapshot, before: Snapshot) -> bool:
+    """Whether nothing has moved since."""
+    return position(before) == position(now)
+
+
+def _sleep_with_it(now: Snapshot, swapped: Sequence[Process]) -> Callable[[Snapshot], bool]:
+    """Whether those whose records say that they hold mutex slept with it then, and no item has moved since:
+    what the others do up to their own wait for it sets nobody free.
+    """
+    pids = {p.pid for p in swapped}
+
+    def holds(before: Snapshot) -> bool:
+        held = {p.pid for p in living(before) if p.holds_mutex and asleep(p)}
+        still = (before.in_, before.out) == (now.in_, now.out)
+        return mutex_taken(before) and still and held == pids
+
+    return holds
 
 
 def _may_wait_for_a_permit(process: Process, now: Snapshot) -> bool:
