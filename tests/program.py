@@ -3,13 +3,14 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from shmtui.errors import ShmtuiError
 from shmtui.procfs.identity import start_time
@@ -20,8 +21,10 @@ from shmtui.shm.control_records import WorkerRecord, parse_header, parse_records
 from shmtui.shm.protocol import Step
 from shmtui.shm.segment import segment_path
 from tests.forked import SERVER
-from tests.traces import SWEEPING
+from tests.traces import PREFIX, SWEEPING
 from tests.waiting import PATIENCE, end, poll, written
+
+_OTHERS: Final = re.compile(rf"shmtui: swept /(?!{PREFIX}|shm_lab_)")
 
 
 def run_shmtui(
@@ -62,8 +65,11 @@ def _started_in_full(
 
 
 def without_progress(text: str) -> str:
-    """The lines but for those that say what is being waited for, as they do on a slow machine."""
-    return "".join(line for line in text.splitlines(keepends=True) if not line.endswith(" …\n"))
+    """The lines but for those that say what is being waited for, as they do on a slow machine, and what
+    dead runs of others have left, which a run sweeps.
+    """
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if not (line.endswith(" …\n") or _OTHERS.match(line)))
 
 
 def stat_json(name: str, *arguments: str) -> dict[str, Any]:

@@ -45,6 +45,8 @@ def recorders(stage: Stage) -> None:
                 # At first it opens, which takes as long as it takes.
                 poll(lambda: path.exists() or process.poll() is not None, "it writes")  # noqa: B023
                 stage.rest(stage.random.uniform(5, 90))
+            if not (stage.going or path.exists()):
+                break  # It opens once the ring has gone with the soak's end.
             assert process.poll() is None, process.stderr and process.stderr.read()
             process.send_signal(number)
             _out, said = process.communicate(timeout=PATIENCE)
