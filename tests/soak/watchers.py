@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Final
 
 import websockets
@@ -45,8 +46,8 @@ def recorders(stage: Stage) -> None:
                 # At first it opens, which takes as long as it takes.
                 poll(lambda: path.exists() or process.poll() is not None, "it writes")  # noqa: B023
                 stage.rest(stage.random.uniform(5, 90))
-            if not (stage.going or path.exists()):
-                break  # It opens once the ring has gone with the soak's end.
+            if _came_too_late(stage, path):
+                break
             assert process.poll() is None, process.stderr and process.stderr.read()
             process.send_signal(number)
             _out, said = process.communicate(timeout=PATIENCE)
@@ -58,6 +59,11 @@ def recorders(stage: Stage) -> None:
             check_healthy(stage, name)
         if path.exists() and path.stat().st_size:
             tell_recording(stage, path, name)
+
+
+def _came_too_late(stage: Stage, path: Path) -> bool:
+    """Whether a recorder opened its ring once that had gone with the soak's end."""
+    return not (stage.going or path.exists())
 
 
 def exporter(stage: Stage) -> None:
