@@ -8,8 +8,15 @@ from msgspec.structs import replace
 
 from shmtui.events import Severity
 from shmtui.monitor.changes import health_events, segment_events
+from shmtui.monitor.event_log import EventLog
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.shm.segment_info import LayoutInfo, LayoutSource, Offsets, SegmentInfo
+from shmtui.shm.segment_info import (
+    LayoutInfo,
+    LayoutSource,
+    Offsets,
+    SegmentInfo,
+    SemaphoreState,
+)
 from shmtui.snapshot import (
     EMPTY,
     Certainty,
@@ -167,3 +174,21 @@ def test_findings_come_and_go_as_events() -> None:
         health_events(Health(Status.CRITICAL, (dead,)), Health(Status.CRITICAL, (longer,)), 2.0)
         == ()
     )
+
+
+def test_what_is_judged_anew_is_not_over_yet() -> None:
+    """While the lock stays taken and no item moves; it is over once one has moved, or nothing is wrong."""
+    taken = {SemaphoreRole.MUTEX: SemaphoreState(0, 1, True)}
+    free = {SemaphoreRole.MUTEX: SemaphoreState(1, 0, True)}
+    dead = finding("dead-holder", Status.CRITICAL)
+    found = look(semaphores=taken, in_=2, out=1, health=Health(Status.CRITICAL, (dead,)))
+    unjudged = replace(found, health=Health(undecided=("something moved",)))
+    for last in (
+        replace(unjudged, out=2), replace(unjudged, semaphores=free), replace(found, health=Health(Status.OK)),
+    ):  # fmt: skip
+        log = EventLog()
+        for snapshot in (found, unjudged, found, unjudged):
+            log.add_snapshot(snapshot, workers_too=True)
+        assert [event.text for event in log.take_new()] == ["dead-holder: it is so"]
+        log.add_snapshot(last, workers_too=True)
+        assert [event.text for event in log.take_new()] == ["dead-holder is over"]
