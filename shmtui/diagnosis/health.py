@@ -12,7 +12,15 @@ from typing import Final
 from msgspec.structs import replace
 
 from shmtui.diagnosis.audit import items_lost
-from shmtui.diagnosis.history import POSTERS, SETTLED_NS, History, deficit_of, living, lock_taken
+from shmtui.diagnosis.history import (
+    POSTERS,
+    SETTLED_NS,
+    History,
+    deficit_of,
+    living,
+    lock_taken,
+    still_asleep,
+)
 from shmtui.diagnosis.left_waiting import held_on
 from shmtui.diagnosis.rules import (
     conditions,
@@ -98,7 +106,7 @@ def diagnose(snapshots: Sequence[Snapshot]) -> Health:
     """
     if not snapshots:
         return Health()
-    history = History(tuple(snapshots))
+    history = History(still_asleep(tuple(snapshots)))
     findings = _findings(history)
     if history.now.layout.assumed:
         reasons = history.now.layout.assumptions

@@ -5,11 +5,12 @@ from functools import cached_property
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from shmtui.i18n import _
 from shmtui.shm.protocol import Role, SemaphoreRole
 from shmtui.shm.segment_info import LayoutSource, SemaphoreState
-from shmtui.snapshot import Certainty, Moves, Origin, Process, Rest, Snapshot
+from shmtui.snapshot import Certainty, Moves, Origin, Process, ProcessState, Rest, Snapshot
 
 POSTERS: Final = {SemaphoreRole.EMPTY: Role.CONSUMER, SemaphoreRole.FULL: Role.PRODUCER}
 """Whose side posts a permit."""
@@ -172,6 +173,32 @@ def rest_until(now: Snapshot, before: Snapshot | None) -> Rest:
         return before.rest
     free_ns = now.mutex_free_ns
     return Rest(free_ns is not None and now.came_ns >= free_ns)
+
+
+def still_asleep(snapshots: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
+    """The same, with the workers asleep in the last that slept in their wait a moment ago, where nothing has
+    moved since. A worker wakes up now and then to read its orders, and on a busy machine it waits
+    for its turn to fall asleep again: that is no progress.
+    """
+    now = snapshots[-1]
+    woken = [p for p in now.participants if _waits_awake(p)]
+    if not woken:
+        return snapshots
+    asleep: set[int] = set()
+    for before in reversed(snapshots[:-1]):
+        recent = now.monotonic_ns - before.monotonic_ns <= SETTLED_NS
+        if not recent or position(before) != position(now):
+            break
+        asleep |= {p.pid for p in before.participants if not _waits_awake(p)}
+    resting = {p.pid for p in woken} & asleep
+    crew = tuple(replace(p, letter="S") if p.pid in resting else p for p in now.processes)
+    return (*snapshots[:-1], replace(now, processes=crew))
+
+
+def _waits_awake(process: Process) -> bool:
+    """Whether a worker runs, by the kernel's state letter, in a wait that it has recorded."""
+    blocked = process.origin is Origin.WORKER and process.state is ProcessState.BLOCKED
+    return blocked and process.letter in {"R", "D"}
 
 
 def position(s: Snapshot) -> tuple[object, ...]:

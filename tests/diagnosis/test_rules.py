@@ -536,6 +536,20 @@ def test_a_worker_that_says_it_holds_the_mutex() -> None:
     assert not diagnose(looks(shown(0, 0, 5, 0, standing))).findings
 
 
+def test_a_worker_that_reads_its_orders_in_its_wait_is_asleep() -> None:
+    """On a busy machine it waits for its turn to fall asleep again; but one that was not seen to sleep may go on."""
+    crew = (
+        worker(1, "wait-empty", BLOCKED, "S", holds_mutex=True),
+        worker(2, "wait-mutex", BLOCKED, "S"),
+    )
+    before = looks(shown(0, 0, 0, 4, *crew), 1.2)
+    awake = [replace(p, letter="R") for p in crew]
+    now = replace(shown(0, 0, 0, 4, *awake), monotonic_ns=1_200_000_000)
+    assert codes(diagnose([*before, now])) == codes(diagnose(before))
+    assert "wrong-order" in codes(diagnose(before))
+    assert "wrong-order" not in codes(diagnose(looks(now)))
+
+
 def test_a_deadlock_is_not_over_while_the_others_come_to_it() -> None:
     """A consumer takes its permit and waits for mutex, too: no item has moved, and nobody is set free."""
     holder = worker(1, "wait-empty", BLOCKED, "S", holds_mutex=True)

@@ -47,7 +47,7 @@ from shmtui.diagnosis.rules.wrong_order import (
 from shmtui.diagnosis.wording import names, nobody, repair_remedy, seconds
 from shmtui.i18n import _
 from shmtui.shm.protocol import Role, SemaphoreRole
-from shmtui.snapshot import Certainty, Finding, Origin, Process, Snapshot, Status
+from shmtui.snapshot import Certainty, Finding, Origin, Process, ProcessState, Snapshot, Status
 
 STALLED_NS: Final = 3_000_000_000
 """How long a process that may be in the critical section may keep others waiting for it."""
@@ -111,13 +111,14 @@ def _stands_as(now: Snapshot, before: Snapshot) -> bool:
 
 
 def _sleep_with_it(now: Snapshot, swapped: Sequence[Process]) -> Callable[[Snapshot], bool]:
-    """Whether those whose records say that they hold mutex slept with it then, and no item has moved since:
+    """Whether those whose records say that they hold mutex waited with it then, and no item has moved since:
     what the others do up to their own wait for it sets nobody free.
     """
     pids = {p.pid for p in swapped}
 
     def holds(before: Snapshot) -> bool:
-        held = {p.pid for p in living(before) if p.holds_mutex and asleep(p)}
+        waits = (p for p in living(before) if p.state is ProcessState.BLOCKED)
+        held = {p.pid for p in waits if p.holds_mutex}
         still = (before.in_, before.out) == (now.in_, now.out)
         return mutex_taken(before) and still and held == pids
 
