@@ -153,14 +153,15 @@ async def test_enter_attaches_and_the_events_say_so(folder: Path) -> None:
             assert "3 of 5 full" in text
 
 
-async def test_enter_takes_the_name_that_was_typed(folder: Path) -> None:
+@pytest.mark.parametrize("typed", ["/jobs", "jobs"])
+async def test_enter_takes_the_name_that_was_typed(folder: Path, typed: str) -> None:
     """Wherever the cursor was, and whatever else matches before it."""
     (folder / "app_jobs").write_bytes(ring_bytes())
     (folder / "sem.jobs_mutex").write_bytes(ring_bytes()[32:64])
     with picker(opener_of(folder, slots=5)) as app:
         async with app.run_test(size=(120, 38)) as pilot:
             await shows(app, "/jobs_mutex")
-            await pilot.press("end", *"/jobs", "enter")
+            await pilot.press("end", *typed, "enter")
             await reports(app, "attached to /jobs (layout as told")
 
 

@@ -161,8 +161,8 @@ class PickerPanel(FilterPanel[Row]):
         objects = [
             (at, row.each) for at, row in enumerate(self.items) if isinstance(row, ObjectRow)
         ]
-        typed = self.typed.strip()
-        named = (at for at, each in objects if typed and typed in {each.target, each.name})
+        typed = self.typed.strip().removeprefix("/")
+        named = (at for at, each in objects if typed and typed == each.target.removeprefix("/"))
         return next(named, objects[0][0] if objects else 0)
 
     def _place_of(self, row: Row | None) -> int:
