@@ -350,7 +350,7 @@ ILLS: Final = (
 
 
 def test_mistakes_that_no_textbook_names(tmp_path: Path, new_name: Callable[[], str]) -> None:
-    """Each is found or undecided once it was watched; none is certain."""
+    """Each is found or undecided once it was watched; none is certain but what its bytes and its sleepers prove."""
     program = Compiler(tmp_path).program(Path(__file__).with_name("ills.c"))
     with contextlib.ExitStack() as stack:
         samplers = {}
@@ -377,7 +377,8 @@ def test_mistakes_that_no_textbook_names(tmp_path: Path, new_name: Callable[[], 
         sure = [
             m for m, h in told.items() if any(f.certainty is Certainty.CERTAIN for f in h.findings)
         ]
-        assert set(sure) <= {"copied", "replaced"}
+        # Who falls asleep just after the wipe sleeps on zeros, as where nobody called sem_init.
+        assert set(sure) <= {"copied", "replaced", "wiped"}
 
 
 LOCKS_LOST: Final = {
