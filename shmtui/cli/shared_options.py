@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from shmtui.cli.parameters import FIELD_MAP, HEADER_FILE, HERTZ, SEGMENT_NAME, SEMAPHORE_PLACE
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
+from shmtui.sanitize import inert
 from shmtui.shm.protocol import SemaphoreRole
 from shmtui.shm.segment import SHM_DIR, segment_name
 
@@ -125,7 +126,7 @@ def open_options(given: dict[str, Any]) -> tuple[Any, str]:
         struct=struct,
         mapping=mapping,
         names=tuple(names),
-        progress=lambda text: click.echo(text, err=True),
+        progress=lambda text: click.echo(inert(text), err=True),
         pid=pid,
         **{name: given.pop(name) for name in _AS_GIVEN},
     )

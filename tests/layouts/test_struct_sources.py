@@ -3,6 +3,7 @@
 import contextlib
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ from tests.compiling import Compiler, require
 from tests.layouts.reading import one
 from tests.program import run_shmtui, stat_json
 from tests.terminal import Terminal
-from tests.waiting import poll
+from tests.waiting import PATIENCE, poll
 
 RING: Final = """\
 #include <semaphore.h>
@@ -386,6 +387,23 @@ def test_files_for_which_no_time_is_left_are_told(
     with contextlib.suppress(AmbiguousLayoutError):
         resolved(program.name, progress=told.append)
     assert [text for text in told if "2 files beside produtor were left out" in text]
+
+
+def test_what_is_waited_for_is_told_without_what_its_name_holds(
+    start: Start, tmp_path: Path
+) -> None:
+    """A program's name may hold a terminal's commands."""
+    program = start(RING, program="pro\x1b[2Jdutor")
+    (folder_of(program) / "fila.h").write_text(RING)
+    slow = tmp_path / "slow-cc"
+    slow.write_text('#!/bin/sh\nsleep 1.2\nexec cc "$@"\n')
+    slow.chmod(0o755)
+    done = subprocess.run(
+        [sys.executable, "-m", "shmtui", "stat", program.name, "--cc", str(slow)],
+        capture_output=True, check=False, timeout=PATIENCE,
+    )  # fmt: skip
+    assert b"compiling the headers beside pro" in done.stderr
+    assert b"\x1b" not in done.stderr + done.stdout
 
 
 ANOTHERS: Final = RING.replace("in, out", "rear, front").replace("Fila", "Outra")
