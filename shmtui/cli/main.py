@@ -43,7 +43,9 @@ def run_cli(arguments: Sequence[str]) -> int:
     """Run a command in the reader's language; returns the exit code."""
     _make_streams_writable()
     with translated(main, arguments):
-        return _run(arguments)
+        code = _run(arguments)
+    _give_up_unwritten()
+    return code
 
 
 def _make_streams_writable() -> None:
@@ -67,13 +69,12 @@ def _run(arguments: Sequence[str]) -> int:
             standalone_mode=False,
             complete_var="_SHMTUI_COMPLETE",
         )
+        sys.stdout.flush()
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has enough; Python must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # Whoever read our output has enough.
         return 141
     except (ShmtuiError, click.ClickException) as error:
         complain(str(error) if isinstance(error, ShmtuiError) else _usage_line(error))
@@ -82,11 +83,18 @@ def _run(arguments: Sequence[str]) -> int:
         lacking = shortage(error)
         if lacking is None:
             raise
-        # What could not be written shall not be tried again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         complain(lacking)
         return ExitCode.CANNOT
     return int(result or 0)
+
+
+def _give_up_unwritten() -> None:
+    """Leave nothing for Python to write at its end: where it cannot, it ends with 120 for the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def complain(text: str) -> None:

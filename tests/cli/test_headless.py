@@ -241,5 +241,5 @@ def test_output_that_nobody_takes_stops_nothing(name: str) -> None:
             [sys.executable, "-m", "shmtui", "run", name, "--headless", "--duration", "0.2"],
             stdin=subprocess.DEVNULL, stdout=full, stderr=full, timeout=PATIENCE, check=False,
         )  # fmt: skip
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert gone(name)

@@ -227,6 +227,19 @@ def test_a_full_disk_for_the_output(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["ls --json", "stat NEW", "run NEW --headless --duration 0.2"])
+def test_nothing_at_all_can_be_written(new_name: Callable[[], str], command: str) -> None:
+    """The exit code says what it says elsewhere: it is all that is left."""
+    words = command.replace("NEW", new_name()).split()
+    SWEEPING.may_sweep(words)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=full, stderr=full,
+            timeout=PATIENCE, check=False, env=os.environ | {"PYTHONUNBUFFERED": ""},
+        )  # fmt: skip
+    assert done.returncode == 2
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
 def test_a_closed_stream(name: str, closed: str) -> None:
     """Standard streams that are closed stand in nobody's way, and no file takes their place."""
