@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 _START: Final = Path(__file__).parent / "own_shm.py"
-_EACH: Final = 3
+_EACH: Final = 4
 """Tests at a time for each processor: most of a test's time is spent waiting."""
 _MOST: Final = 32
 """Processes, each of which takes 150 MB."""

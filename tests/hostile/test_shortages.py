@@ -230,7 +230,7 @@ def test_a_full_disk_for_the_output(
 @pytest.mark.parametrize("command", ["ls --json", "stat NEW", "run NEW --headless --duration 0.2"])
 def test_nothing_at_all_can_be_written(new_name: Callable[[], str], command: str) -> None:
     """The exit code says what it says elsewhere: it is all that is left."""
-    words = command.replace("NEW", new_name()).split()
+    words = tuple(command.replace("NEW", new_name()).split())
     SWEEPING.may_sweep(words)
     with open("/dev/full", "w") as full:
         done = subprocess.run(
