@@ -24,15 +24,27 @@ from typing import Any, Final, NoReturn
 import shmtui
 from shmtui.__main__ import main as run_program
 
-_READ_LATER: Final = ("SHMTUI_", "XDG_", "PYTEST_", "COLUMNS", "LINES")
-"""How the names of the variables begin that nothing reads while the program starts."""
+_READ_AT_START: Final = (
+    "PYTHON",
+    "LD_",
+    "GLIBC_",
+    "MALLOC_",
+    "LC_",
+    "LANG",
+    "TZ",
+    "TERM",
+    "HOME",
+    "PATH",
+)
+"""How the names of the variables begin that something reads while the program starts, or may."""
+_OF_A_TEST: Final = ("SHMTUI_", "XDG_", "PYTEST_")
 
 
 def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
-    return {k: v for k, v in environment.items() if not k.startswith(_READ_LATER)}
+    return {k: v for k, v in environment.items() if k.startswith(_READ_AT_START)}
 
 
-_AT_START: Final = _read_at_start(os.environ)
+_AT_START: Final = {k: v for k, v in os.environ.items() if not k.startswith(_OF_A_TEST)}
 _REQUEST: Final = 1 << 20
 _NUMBER: Final = 4
 
@@ -48,7 +60,7 @@ class Server:
         """Whether it was started as a command of this environment is: Python and the dynamic
         linker read theirs then.
         """
-        return _read_at_start(environment) == _AT_START
+        return _read_at_start(environment) == _read_at_start(_AT_START)
 
     def _started(self) -> socket.socket:
         if self._control is None:

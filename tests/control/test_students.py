@@ -291,7 +291,7 @@ def test_a_side_with_more_programs_has_items_left(
     program = built("strings")
     producer = f"{program} p children"
     record = explored("--producer", producer, "--producer", producer, "--consumer", f"{program} c",
-                      "--items", "3", "--budget", "10", code=None)  # fmt: skip
+                      "--items", "3", "--budget", "3", code=None)  # fmt: skip
     assert kinds(record) == set()
 
 
