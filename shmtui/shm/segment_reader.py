@@ -1,7 +1,7 @@
-"""Reading a segment's bytes without disturbing it: O_RDONLY, pread, no mapping.
+"""Reading a segment's bytes without disturbing it: O_RDONLY and pread.
 
-A read past a truncated end returns fewer bytes, where a mapping would kill the reader with SIGBUS.
-Nothing here can make, change or post anything.
+A read past a truncated end returns fewer bytes, where reading a mapping would kill the reader with
+SIGBUS. `futex_queue` maps a page, and reads nothing of it. Nothing here can make, change or post anything.
 """
 
 import os
