@@ -45,6 +45,15 @@ once a lap.
 """
 _LAPS: Final = 2
 """So many laps both counters have to go, and stay within one of each other."""
+_ONWARD: Final = 12
+"""So often the indices have to be seen to go on where ``in`` was not seen to start again, `_TAKEN` times of it
+``out``: a stack's top, or a list's head, goes back before.
+"""
+_TAKEN: Final = 3
+_ROUNDS: Final = 2
+"""So often ``in`` has to be seen to start again with all slots changed that it passed, where it was. An item may be
+equal to the one before it.
+"""
 
 
 class _Tally:
@@ -91,8 +100,12 @@ class FlowEvidence:
         """
         self._onward = self._back = 0
         """How often an index went on, and how often one that reaches N went back."""
-        self._counts = self._lapped = self._took = False
-        """Whether an index has reached N; whether ``in`` started again; whether ``out`` moved."""
+        self._counts = False
+        """Whether an index has reached N."""
+        self._taken = self._out_back = 0
+        """How often ``out`` moved, and how often it went back."""
+        self._rounds = self._fallen = 0
+        """How often ``in`` started again with all slots changed that it passed so, and how often it only went back."""
 
     def add(self, reading: Reading) -> None:
         layout, values = self._layout, values_of(self._layout, reading)
@@ -122,12 +135,19 @@ class FlowEvidence:
             back = 0 < before - after < wrapped
             self._back += back
             self._onward += not back
-        self._lapped |= (new.in_ or 0) < (old.in_ or 0)
-        self._took |= new.out != old.out
+        self._taken += new.out != old.out
+        self._out_back += (new.out or 0) < (old.out or 0)
         passed = slots_passed(slots, old.in_, new.in_) - {(new.in_ or 0) % slots}
         if new.in_ != old.in_ and len(passed) < slots:
             self._filled += len(passed & changed)
             self._left += len(passed - changed)
+            self._add_round(old.in_ or 0, new.in_ or 0, whole=passed <= changed)
+
+    def _add_round(self, old: int, new: int, *, whole: bool) -> None:
+        slots = self._layout.slots
+        laps = (new - 1) // slots - (old - 1) // slots  # No stack holds more than N items.
+        self._rounds += whole and (new < old or (new > slots and laps > 0))
+        self._fallen += new < old and not whole
 
     @property
     def _is_stack(self) -> bool:
@@ -136,10 +156,13 @@ class FlowEvidence:
 
     @property
     def _goes_round(self) -> bool:
-        """Whether ``in`` fills what it passes and starts again, or ``out`` follows it: a list that only
-        grows, or a stack's top, does neither.
+        """Whether ``in`` fills what it passes and starts again, or goes on and on while ``out`` follows it: a list
+        that only grows, or a stack's top, does neither.
         """
-        return self._left <= self._filled and (self._lapped or self._took)
+        if self._left > self._filled or self._fallen > self._rounds:
+            return False
+        follows = self._taken >= _TAKEN and self._onward >= _ONWARD
+        return (self._rounds >= _ROUNDS or follows) and self._out_back <= self._rounds + 1
 
     @property
     def bits(self) -> float:

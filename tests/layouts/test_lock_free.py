@@ -3,7 +3,9 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count, islice
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 import pytest
@@ -217,16 +219,17 @@ int main(int, char **argv) {
 """
 
 
-def ring(index: str = "I") -> Layout:
-    """Eight ints at 16, in at 0, out at 8."""
+def ring(slots: int = 8) -> Layout:
+    """``slots`` ints at 16, in at 0, out at 8."""
     return Layout(
-        8, ITEM_TYPES["int32"], 16, 0, 8, None, None, None, 48, Libc.GLIBC, index, lock_free=True
-    )
+        slots, ITEM_TYPES["int32"], 16, 0, 8, None, None, None, 16 + 4 * slots, Libc.GLIBC, "I",
+        lock_free=True,
+    )  # fmt: skip
 
 
-def reading(in_: int, out: int, *items: int) -> Reading:
+def reading(in_: int, out: int, *items: int, slots: int = 8) -> Reading:
     """The bytes of such a ring."""
-    words = [in_, 0, out, 0, *items, *[0] * (8 - len(items))]
+    words = [in_, 0, out, 0, *items, *[0] * (slots - len(items))]
     return Reading.whole(b"".join(word.to_bytes(4, "little") for word in words))
 
 
@@ -234,14 +237,56 @@ def test_slots_that_change_where_in_passes_show_it() -> None:
     """Ten bits of them, and none where others change."""
     evidence, other = FlowEvidence(ring()), FlowEvidence(ring())
     items = [0] * 8
-    for at in range(8):
-        evidence.add(reading(at, at // 4, *items))
-        other.add(reading(at, at // 4, *items[::-1]))
+    for at in range(10):
+        evidence.add(reading(at, at // 2, *items))
+        other.add(reading(at, at // 2, *items[::-1]))
         assert not evidence.written or at >= 5
-        items[at] = 7
+        items[at % 8] = at + 1
     assert evidence.shown
     assert evidence.written
     assert other.contradicted
+
+
+def top_of_a_stack(slots: int, chance: Random) -> Iterator[tuple[int, int, list[int]]]:
+    """A stack with a second index behind its top, after each push and pop."""
+    top, half, items = 0, 0, [0] * slots
+    for number in count(1):
+        if top == 0 or (top < slots and chance.random() < 0.5):
+            items[top] = number
+            top += 1
+        else:
+            top -= 1
+            half = top // 2
+        yield top, half, items
+
+
+def indices_of_a_ring(slots: int, chance: Random) -> Iterator[tuple[int, int, list[int]]]:
+    """A ring's counters, after each item put or taken."""
+    in_, out, items = 0, 0, [0] * slots
+    for number in count(1):
+        if in_ == out or (in_ < out + slots and chance.random() < 0.5):
+            items[in_ % slots] = number
+            in_ += 1
+        else:
+            out += 1
+        yield in_, out, items
+
+
+@pytest.mark.parametrize("slots", [8, 64])
+@pytest.mark.parametrize("between", [1, 3, 10])
+def test_however_seldom_it_is_looked_at_a_stack_is_no_ring(slots: int, between: int) -> None:
+    """On a busy machine much happens between two readings: where a stack grew in all of the first few, its slots
+    changed as a ring's do.
+    """
+    for steps, is_ring in ((top_of_a_stack, False), (indices_of_a_ring, True)):
+        for seed in range(30):
+            evidence = FlowEvidence(ring(slots=slots))
+            readings = islice(steps(slots, Random(seed)), None, 600, between)
+            shown = False
+            for in_, out, items in readings:
+                evidence.add(reading(in_, out, *items, slots=slots))
+                shown = shown or evidence.shown
+            assert shown == is_ring, (seed, steps)
 
 
 def test_a_list_that_only_grows_does_not_show_it() -> None:
@@ -274,9 +319,9 @@ def test_the_direction_is_open_where_a_consumer_clears_what_it_took(clears: bool
 def test_counters_that_run_on_in_step_show_it_where_items_are_alike() -> None:
     """Laps of the ring, never more than N apart; further apart they contradict."""
     evidence, other = FlowEvidence(ring()), FlowEvidence(ring())
-    for count in range(0, 400, 50):
-        evidence.add(reading(count + 3, count))
-        other.add(reading(count * 3 + 30, count))
+    for out in range(0, 400, 50):
+        evidence.add(reading(out + 3, out))
+        other.add(reading(out * 3 + 30, out))
     assert evidence.shown
     assert other.contradicted
 
