@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from shmtui.errors import ExitCode, ShmtuiError
 from shmtui.i18n import _
-from shmtui.session.long_life import settle_memory
+from shmtui.session.heap_tuning import settle_memory
 from shmtui.session.terminal import ENDED_WELL, note
 from shmtui.session.terminal_guard import guarded_terminal
 

@@ -23,12 +23,12 @@ from shmtui.control.program import HeldProgram
 from shmtui.control.ptrace import Stops
 from shmtui.control.readiness import is_ready, may_wake
 from shmtui.control.repetition import Repetition
-from shmtui.control.rest import Beyond, sleep_on
 from shmtui.control.run import ChoicePoint, End, Run, Step
 from shmtui.control.shared_files import SharedBytes
 from shmtui.control.simultaneous import load_races
 from shmtui.control.sleepers import Sleepers
 from shmtui.control.task import Task
+from shmtui.control.tasks_at_rest import Beyond, sleep_on
 from shmtui.control.vain_tries import VainTries
 from shmtui.shm.protocol import Role
 

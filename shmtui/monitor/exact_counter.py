@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from shmtui.i18n import _
 from shmtui.layouts.role_evidence import swapped
+from shmtui.monitor.breakpoint_costs import HitCosts, HitRates
 from shmtui.monitor.counted_items import CountedItems
-from shmtui.monitor.hit_costs import HitCosts, HitRates
 from shmtui.monitor.store_counts import LapCount, StoreReading
 from shmtui.monitor.store_shares import StoreShares
 from shmtui.monitor.stores import (

@@ -9,7 +9,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable
 
-from shmtui.recording.member import Header
+from shmtui.recording.gzip_members import Header
 
 
 class Index:

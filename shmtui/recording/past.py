@@ -11,7 +11,7 @@ import msgspec
 
 from shmtui.events import Event
 from shmtui.recording.codec import decoder
-from shmtui.recording.member_cache import MemberCache
+from shmtui.recording.gzip_member_cache import MemberCache
 from shmtui.recording.reader import Recording
 from shmtui.recording.schema import Json, events_of
 from shmtui.shm.item_counts import Throughput

@@ -14,8 +14,8 @@ from shmtui.errors import shortages_told
 from shmtui.events import Event
 from shmtui.i18n import _
 from shmtui.recording.codec import UnknownFormError, decoder
-from shmtui.recording.index import Index
-from shmtui.recording.member import (
+from shmtui.recording.gzip_member_cache import MemberCache
+from shmtui.recording.gzip_members import (
     HEADER_SIZE,
     LARGEST_MEMBER,
     DamagedMemberError,
@@ -24,7 +24,7 @@ from shmtui.recording.member import (
     unpack,
     with_health,
 )
-from shmtui.recording.member_cache import MemberCache
+from shmtui.recording.index import Index
 from shmtui.recording.schema import (
     Frame,
     Json,

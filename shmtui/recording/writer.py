@@ -15,7 +15,7 @@ from shmtui import __version__
 from shmtui.errors import shortage
 from shmtui.events import Event
 from shmtui.i18n import _
-from shmtui.recording.member import (
+from shmtui.recording.gzip_members import (
     HEADER_SIZE,
     MEMBER_BYTES,
     MEMBER_FRAMES,

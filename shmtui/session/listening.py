@@ -8,7 +8,7 @@ import msgspec
 
 from shmtui.errors import ShmtuiError
 from shmtui.i18n import _
-from shmtui.session.long_life import settle_memory
+from shmtui.session.heap_tuning import settle_memory
 from shmtui.session.terminal import note_signals
 
 WAITING_MOST: Final = 64

@@ -35,6 +35,6 @@ def is_recording(path: Path) -> bool:
 
 
 def _begins_member(fd: int) -> bool:
-    from shmtui.recording.member import HEADER_SIZE, unpack  # noqa: PLC0415 - most targets are no files
+    from shmtui.recording.gzip_members import HEADER_SIZE, unpack  # noqa: PLC0415 - most targets are no files
 
     return unpack(os.pread(fd, HEADER_SIZE, 0)) is not None

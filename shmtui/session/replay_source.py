@@ -10,7 +10,7 @@ from typing import Any
 from shmtui.i18n import _
 from shmtui.recording.capsule import read_capsule
 from shmtui.recording.incident import Incident
-from shmtui.recording.pair import PairPlayer
+from shmtui.recording.pair_player import PairPlayer
 from shmtui.recording.past import Past, Rates
 from shmtui.recording.playback import Playback
 from shmtui.recording.player import Player

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shmtui.layouts.options import LayoutOptions
-from shmtui.monitor import hit_costs
+from shmtui.monitor import breakpoint_costs
 from shmtui.monitor.sampler import Sampler
 from shmtui.monitor.store_counts import IndexCount, LapCount, StorePattern, StoreReading
 from shmtui.procfs.store_counter import hit_seconds, why_refused
@@ -222,7 +222,7 @@ def test_a_free_running_ring_is_counted_or_declined(start: Start, slots: int) ->
 
 def test_it_gives_up_what_costs_too_much(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the reason, and everything is closed."""
-    monkeypatch.setattr(hit_costs, "LIMIT", 1e-9)
+    monkeypatch.setattr(breakpoint_costs, "LIMIT", 1e-9)
     watched = start()
     watched.order("r", 0)
     refused = poll(lambda: watched.exact().refused, "it has given up")

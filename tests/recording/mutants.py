@@ -21,7 +21,14 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from shmtui.errors import ShmtuiError, ShortageError
-from shmtui.recording.member import HEADER_SIZE, LARGEST_MEMBER, TRAILER, Header, lines_of, unpack
+from shmtui.recording.gzip_members import (
+    HEADER_SIZE,
+    LARGEST_MEMBER,
+    TRAILER,
+    Header,
+    lines_of,
+    unpack,
+)
 from shmtui.recording.past import Past
 from shmtui.recording.player import Player
 from shmtui.recording.reader import Recording

@@ -17,8 +17,8 @@ from shmtui.diagnosis.wait_graph import wait_graph
 from shmtui.errors import ShmtuiError
 from shmtui.recording.capsule import MOST_BYTES, SegmentBytes, Stretch, capsule_lines, read_capsule
 from shmtui.recording.codec import UnknownFormError
+from shmtui.recording.gzip_members import LARGEST_MEMBER
 from shmtui.recording.incident import Incident, NamedSemaphore, ProcessFacts, ThreadFacts
-from shmtui.recording.member import LARGEST_MEMBER
 from shmtui.recording.reader import Recording
 from shmtui.recording.recent import RECENT_SECONDS, RecentFrames
 from shmtui.recording.redaction import redacted

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from shmtui.errors import ShmtuiError
 from shmtui.events import Event, Severity
 from shmtui.recording.codec import UnknownFormError
-from shmtui.recording.member import LARGEST_MEMBER
+from shmtui.recording.gzip_members import LARGEST_MEMBER
 from shmtui.recording.schema import Frame, frame_of, line_of, parse_line
 from shmtui.recording.writer import RecordingWriter
 from shmtui.snapshot import Snapshot

@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from shmtui.recording.member import MEMBER_FRAMES
+from shmtui.recording.gzip_members import MEMBER_FRAMES
 from shmtui.recording.past import Past
 from shmtui.recording.reader import Recording
 from shmtui.recording.recorder import Recorder

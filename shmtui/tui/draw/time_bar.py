@@ -5,7 +5,7 @@ import time
 import msgspec
 
 from shmtui.i18n import _
-from shmtui.recording.member import status_of
+from shmtui.recording.gzip_members import status_of
 from shmtui.snapshot import Status
 from shmtui.tui.formatting import format_count
 from shmtui.tui.glyphs import Glyphs

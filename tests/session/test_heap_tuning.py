@@ -12,7 +12,7 @@ _PIECE: Final = 3_000
 """Bytes: too many for Python's own allocator, and less than what glibc maps apart."""
 _PROGRAM: Final = f"""
 import gc
-from shmtui.session.long_life import settle_memory
+from shmtui.session.heap_tuning import settle_memory
 from tests.benchmarks.programs import own_memory
 import os
 settle_memory()
