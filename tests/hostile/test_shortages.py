@@ -46,6 +46,18 @@ def ended(
     return done
 
 
+def ended_on_a_full_disk(
+    words: Sequence[str], stderr: int = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
+    """Run ``shmtui`` to its end with nowhere to write its output, which Python buffers as it usually does."""
+    SWEEPING.may_sweep(tuple(words))
+    with open("/dev/full", "w") as full:
+        return subprocess.run(
+            [*PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=full, stderr=stderr, text=True,
+            timeout=PATIENCE, check=False, env=os.environ | {"PYTHONUNBUFFERED": ""},
+        )  # fmt: skip
+
+
 def a_clear_line(done: subprocess.CompletedProcess[str]) -> str:
     """The one line of a refusal."""
     assert done.returncode == 2, done
@@ -212,13 +224,8 @@ def test_a_full_disk_for_the_output(
     """What cannot be written is said on stderr, once."""
     create_segment(name, 128)
     words = [{"NAME": name, "NEW": new_name()}.get(word, word) for word in command]
-    SWEEPING.may_sweep(command)
     try:
-        with open("/dev/full", "w") as full:
-            done = subprocess.run(
-                [*PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
-                text=True, timeout=PATIENCE, check=False,
-            )  # fmt: skip
+        done = ended_on_a_full_disk(words)
     finally:
         unlink_segment(name)
     assert done.returncode == 2
@@ -230,14 +237,8 @@ def test_a_full_disk_for_the_output(
 @pytest.mark.parametrize("command", ["ls --json", "stat NEW", "run NEW --headless --duration 0.2"])
 def test_nothing_at_all_can_be_written(new_name: Callable[[], str], command: str) -> None:
     """The exit code says what it says elsewhere: it is all that is left."""
-    words = tuple(command.replace("NEW", new_name()).split())
-    SWEEPING.may_sweep(words)
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [*PROGRAM, *words], stdin=subprocess.DEVNULL, stdout=full, stderr=full,
-            timeout=PATIENCE, check=False, env=os.environ | {"PYTHONUNBUFFERED": ""},
-        )  # fmt: skip
-    assert done.returncode == 2
+    words = command.replace("NEW", new_name()).split()
+    assert ended_on_a_full_disk(words, stderr=subprocess.STDOUT).returncode == 2
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
