@@ -104,8 +104,10 @@ class FlowEvidence:
         """Whether an index has reached N."""
         self._taken = self._out_back = 0
         """How often ``out`` moved, and how often it went back."""
-        self._rounds = self._fallen = 0
-        """How often ``in`` started again with all slots changed that it passed so, and how often it only went back."""
+        self._rounds = self._again = self._fallen = 0
+        """How often ``in`` started again with all slots changed that it passed so; with at least half of them, as
+        items may repeat; and how often it only went back.
+        """
 
     def add(self, reading: Reading) -> None:
         layout, values = self._layout, values_of(self._layout, reading)
@@ -141,13 +143,15 @@ class FlowEvidence:
         if new.in_ != old.in_ and len(passed) < slots:
             self._filled += len(passed & changed)
             self._left += len(passed - changed)
-            self._add_round(old.in_ or 0, new.in_ or 0, whole=passed <= changed)
+            self._add_round(old.in_ or 0, new.in_ or 0, len(passed - changed), len(passed))
 
-    def _add_round(self, old: int, new: int, *, whole: bool) -> None:
+    def _add_round(self, old: int, new: int, left: int, passed: int) -> None:
         slots = self._layout.slots
         laps = (new - 1) // slots - (old - 1) // slots  # No stack holds more than N items.
-        self._rounds += whole and (new < old or (new > slots and laps > 0))
-        self._fallen += new < old and not whole
+        again, mostly = new < old or (new > slots and laps > 0), 2 * left <= passed
+        self._rounds += again and left == 0
+        self._again += again and mostly
+        self._fallen += new < old and not mostly
 
     @property
     def _is_stack(self) -> bool:
@@ -162,7 +166,7 @@ class FlowEvidence:
         if self._left > self._filled or self._fallen > self._rounds:
             return False
         follows = self._taken >= _TAKEN and self._onward >= _ONWARD
-        return (self._rounds >= _ROUNDS or follows) and self._out_back <= self._rounds + 1
+        return (self._rounds >= _ROUNDS or follows) and self._out_back <= self._again + 1
 
     @property
     def bits(self) -> float:
