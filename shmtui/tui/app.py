@@ -10,7 +10,7 @@ import functools
 import os
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -57,7 +57,6 @@ if TYPE_CHECKING:
     from shmtui.shm.item_counts import Audit
     from shmtui.tui.object_rows import ListChoices
     from shmtui.tui.spans import Line
-    from shmtui.tui.widgets.panel import Panel
     from shmtui.tui.widgets.schedule import StepsPanel
     from shmtui.tui.widgets.time_bar import TimeBar
 
@@ -135,6 +134,7 @@ class DashboardApp(App[int], inherit_bindings=False):
             recordings=len(replay.sides) if replay else 0,
             held=self.dashboard.schedule is not None,
         )
+        self.main.open_by(self._open_text, self._open_slots, self._choose_layout)
         chosen = configuration.process_columns or configuration.kept_process_columns
         self.main.table.columns = chosen
         self._listing = listing
@@ -468,12 +468,12 @@ class DashboardApp(App[int], inherit_bindings=False):
 
     # What panels ask for.
 
-    def on_bytes_panel_layouts_wanted(self) -> None:
+    def _choose_layout(self) -> None:
         snapshot = self.dashboard.view.snapshot
         options = tuple(c.removeprefix("--layout ") for c in snapshot.layout.candidates)
         self.action_attach((snapshot.segment.name, options))
 
-    def on_ring_panel_slots_wanted(self) -> None:
+    def _open_slots(self) -> None:
         from shmtui.tui.screens.slots import SlotsScreen
         from shmtui.tui.slot_reader import SlotReader
 
@@ -485,19 +485,18 @@ class DashboardApp(App[int], inherit_bindings=False):
         self._read_bytes()
         self.main.show(self.dashboard.view)
 
-    def on_panel_opened(self, message: "Panel.Opened") -> None:
+    def _open_text(self, title: str, text: Callable[[int], "list[Line]"]) -> None:
         from shmtui.tui.screens.text_screens import DetailScreen
 
-        self.push_screen(DetailScreen(message.title, message.text, self.dashboard.view))
+        self.push_screen(DetailScreen(title, text, self.dashboard.view))
 
     def _show_audit(self, audit: "Audit") -> None:
         from shmtui.diagnosis.audit import audit_report
-        from shmtui.tui.screens.text_screens import DetailScreen
 
         def text(width: int) -> "list[Line]":
             return [row for part in audit_report(audit) for row in wrapped(part, width)]
 
-        self.push_screen(DetailScreen(_("Audit"), text, self.dashboard.view))
+        self._open_text(_("Audit"), text)
 
     def get_system_commands(self, _screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the keys do, from the same table, and what has no key."""

@@ -18,11 +18,12 @@ from shmtui.tui.widgets.panel import Panel, SpanStyles
 from shmtui.tui.widgets.processes import ProcessesPanel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from textual.geometry import Region
 
     from shmtui.lessons.lesson import Lesson
+    from shmtui.tui.spans import Line
     from shmtui.tui.widgets.bytes import BytesPanel
 
 SLOW: Final = frozenset({"processes", "throughput"})
@@ -113,6 +114,20 @@ class MainScreen(DirectScreen):
             progress = lesson_progress.LessonProgress(lesson, view)
             text = self._panels[panel_layout.LESSON] = LessonPanel(lesson, progress, view)
             self._lesson = LessonPlace(self, text, progress)
+
+    def open_by(
+        self,
+        text: "Callable[[str, Callable[[int], list[Line]]], None]",
+        slots: "Callable[[], None]",
+        layouts: "Callable[[], None]",
+    ) -> None:
+        """What opens a screen for a panel: a row in full, the slots, the layouts that fit. It is done at once: a message
+        to the app would come after the next key, which may be one that closes.
+        """
+        for panel in self._panels.values():
+            panel.open_text = text
+        self.ring.open_slots = slots
+        self._choose_layout = layouts
 
     def widgets(self) -> ComposeResult:
         """All panels, those included that have no room yet.
@@ -232,7 +247,7 @@ class MainScreen(DirectScreen):
             # Most runs never show bytes, and the first frame does not wait for the panel.
             from shmtui.tui.widgets.bytes import BytesPanel  # noqa: PLC0415
 
-            self.bytes = self._panels["bytes"] = BytesPanel(id="bytes")
+            self.bytes = self._panels["bytes"] = BytesPanel(self._choose_layout, id="bytes")
             self.mount(self.bytes)
         self._panels["bytes" if raw else "processes"].focus()
 

@@ -3,10 +3,12 @@
 import os
 
 import pytest
+from textual import events
 
 from shmtui.shm.faults import Fault
 from shmtui.shm.item_counts import Audit, Totals
 from shmtui.shm.protocol import Role
+from shmtui.tui.screens.columns import ColumnsScreen, TableColumns
 from shmtui.tui.screens.faults import FaultScreen
 from shmtui.tui.screens.text_screens import DetailScreen
 from shmtui.tui.worker_commands import Targets
@@ -46,6 +48,41 @@ async def test_a_dialog_closes_once() -> None:
             below.dismiss(None)
         await pilot.pause()
         assert app.screen is app.screen_stack[0]
+
+
+@pytest.mark.parametrize(("key", "said"), [("enter", Fault.SWAPPED_WAITS), ("escape", None)])
+async def test_keys_count_in_the_order_in_which_they_are_typed(
+    key: str, said: Fault | None
+) -> None:
+    """Also where two are there at once, as they are on a busy machine: the first one is the answer."""
+    app = drawing()
+    answers: list[Fault | None] = []
+    async with app.run_test(size=(120, 40)) as pilot:
+        targets = Targets("producers", ours=(process(101, Role.PRODUCER),))
+        await app.push_screen(FaultScreen(targets, app.dashboard.view), answers.append)
+        await pilot.press("down")
+        for typed in (key, "enter", "escape"):
+            app.post_message(events.Key(typed, None))
+        await pilot.pause()
+        assert answers == [said]
+
+
+async def test_a_column_is_switched_before_its_dialog_closes() -> None:
+    """Whoever is told that it has closed keeps the columns that are chosen then."""
+    app = drawing()
+    columns: set[str] = set()
+    closed: list[set[str]] = []
+    all_there_are = TableColumns(
+        {"pid": "PID"}, lambda: tuple(columns), lambda: ("pid",), columns.add
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = ColumnsScreen(all_there_are, app.dashboard.view)
+        await app.push_screen(screen, lambda _nothing: closed.append(set(columns)))
+        await pilot.pause()
+        for typed, character in (("space", " "), ("escape", None)):
+            app.post_message(events.Key(typed, character))
+        await pilot.pause()
+        assert closed == [{"pid"}]
 
 
 async def test_a_mistake_that_is_on_can_be_taken_off() -> None:
@@ -89,3 +126,16 @@ async def test_enter_opens_a_process_in_full() -> None:
         assert f"PID {os.getpid()}" in screen_text(app)
         await pilot.press("escape")
         assert not isinstance(app.screen, DetailScreen)
+
+
+async def test_a_key_that_closes_closes_what_was_opened_just_before() -> None:
+    """Enter and q come in one read over a slow line, and q on the main screen would end the run."""
+    app = drawing()
+    async with app.run_test(size=(120, 40)) as pilot:
+        draw(app, snapshot(processes=(process(os.getpid(), Role.PRODUCER),)))
+        await pilot.press("enter")
+        for typed, character in (("enter", None), ("q", "q")):
+            app.post_message(events.Key(typed, character))
+        await pilot.pause()
+        assert not app.leaving
+        assert app.screen is app.screen_stack[0]

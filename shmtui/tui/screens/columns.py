@@ -68,9 +68,10 @@ class ColumnsScreen(Dialog[None]):
     def __init__(self, columns: TableColumns, view: ViewModel) -> None:
         self._panel = ColumnsPanel(columns, view)
         super().__init__(self._panel)
+        self._panel.choose = self.choose
         self._switch = columns.switch
 
-    def on_choice_panel_chosen(self) -> None:
+    def choose(self) -> None:
         if self._panel.chosen is not None:
             self._switch(self._panel.chosen)
             self._panel.draw()

@@ -1,11 +1,11 @@
 """What dialogs have in common: one panel, a list to choose from, a text that the user types."""
 
+from collections.abc import Callable
 from typing import ClassVar, Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.message import Message
 from textual.screen import ModalScreen
 
 from shmtui.tui.spans import Line, Span, line, wrapped
@@ -69,11 +69,12 @@ class Dialog(ModalScreen[Answer], ClosesOnce[Answer], Generic[Answer]):
 
 
 class ChoicePanel(CursorPanel[Item], Generic[Item]):
-    """Rows to choose from, and below them the last message. Its dialog handles `Chosen`."""
+    """Rows to choose from, and below them the last message. Enter on a row, or a second click, chooses it: at once,
+    as a message to the dialog would come after a key that closes it.
+    """
 
-    class Chosen(Message):
-        """Enter was pressed on a row, or the row was clicked twice."""
-
+    choose: Callable[[], None]
+    """What is done with the `chosen` row. Its dialog sets it."""
     message = Span("", "muted")
 
     def say(self, text: str, style: str = "muted") -> None:
@@ -94,7 +95,7 @@ class ChoicePanel(CursorPanel[Item], Generic[Item]):
 
     def action_open(self) -> None:
         if self._count:
-            self.post_message(self.Chosen())
+            self.choose()
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to a row; choose the row that has the cursor already."""

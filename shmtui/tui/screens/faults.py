@@ -65,6 +65,7 @@ class FaultScreen(Dialog[Fault | None]):
     def __init__(self, targets: Targets, view: ViewModel) -> None:
         self._panel = FaultsPanel(targets, view)
         super().__init__(self._panel)
+        self._panel.choose = self.choose
 
-    def on_choice_panel_chosen(self) -> None:
+    def choose(self) -> None:
         self.dismiss(self._panel.chosen)

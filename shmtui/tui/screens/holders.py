@@ -138,6 +138,7 @@ class HoldersScreen(Dialog[None]):
     ) -> None:
         self._panel = HoldersPanel(label, view)
         super().__init__(self._panel)
+        self._panel.choose = self.choose
         self._holders = holders
         self._supervisor = supervisor
         self._told: set[tuple[int, int]] = set()
@@ -150,7 +151,7 @@ class HoldersScreen(Dialog[None]):
     def _look(self) -> None:
         self._panel.take(self._holders())
 
-    def on_choice_panel_chosen(self) -> None:
+    def choose(self) -> None:
         self.action_end()
 
     def action_end(self, kill: bool = False) -> None:

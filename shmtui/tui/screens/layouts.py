@@ -134,9 +134,10 @@ class LayoutScreen(AttachDialog):
     ) -> None:
         self._panel = LayoutsPanel(name, options, view, why)
         super().__init__(opener, self._panel)
+        self._panel.choose = self.choose
         self._segment = name
 
-    def on_choice_panel_chosen(self) -> None:
+    def choose(self) -> None:
         layout = self._panel.chosen
         attach = (
             partial(self._opener.open_raw, self._segment)

@@ -56,6 +56,7 @@ class PickerScreen(AttachDialog):
         self._listing = choices or ListChoices()
         self._panel = PickerPanel(view, self._listing)
         super().__init__(opener, self._panel)
+        self._panel.choose = self.choose
         self._supervisor = supervisor
         self._keep_columns = keep_columns
         self._judges = opener.list_health()
@@ -161,7 +162,7 @@ class PickerScreen(AttachDialog):
             self._panel.say(str(error), "bad")
         self.action_reload()
 
-    def on_choice_panel_chosen(self) -> None:
+    def choose(self) -> None:
         each = self._panel.chosen_object
         if each is None:
             return

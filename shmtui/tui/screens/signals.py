@@ -91,9 +91,10 @@ class SignalScreen(Dialog[signal.Signals | None]):
     def __init__(self, process: Process, worker: bool, view: ViewModel) -> None:
         self._panel = SignalsPanel(process, worker, view)
         super().__init__(self._panel)
+        self._panel.choose = self.choose
         self._who = named(process)
 
-    def on_choice_panel_chosen(self) -> None:
+    def choose(self) -> None:
         """Ask before it is sent."""
         number, view = self._panel.chosen, self._panel.view
         if number is None:

@@ -115,12 +115,13 @@ class SlotsScreen(Dialog[None]):
         """``read_full`` gives a slot with its whole value, and a note on what it leaves out."""
         self._panel = SlotsPanel(read, view)
         super().__init__(self._panel)
+        self._panel.choose = self.choose
         self._read_full = read_full
 
     def show_view(self, view: ViewModel) -> None:
         self._panel.show(view)
 
-    def on_choice_panel_chosen(self) -> None:
+    def choose(self) -> None:
         at, view = self._panel.chosen, self._panel.view
         if at is not None:
             slot, note = self._read_full(at)

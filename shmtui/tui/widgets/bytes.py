@@ -1,5 +1,6 @@
 """The panel of bytes, for a segment that is shown raw."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -29,12 +30,14 @@ class BytesPanel(MovingPanel):
     class Moved(Message):
         """Other bytes are in view than those which were read."""
 
-    class LayoutsWanted(Message):
-        """The user wants to choose from the layouts that fit."""
-
     _first = 0
     """The offset of the first byte in view."""
     _format = 0
+
+    def __init__(self, choose_layout: Callable[[], None], *, id: str) -> None:  # noqa: A002 - Textual's name for it
+        """``choose_layout`` shows the layouts that fit."""
+        super().__init__(id=id)
+        self._choose_layout = choose_layout
 
     def show(self, view: ViewModel) -> None:
         """Draw; for another segment begin at its start."""
@@ -121,4 +124,4 @@ class BytesPanel(MovingPanel):
 
     def action_choose_layout(self) -> None:
         if self.view.snapshot.layout.candidates:
-            self.post_message(self.LayoutsWanted())
+            self._choose_layout()

@@ -1,10 +1,10 @@
 """The panels without a cursor: title, ring, semaphores, throughput, keys."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events
 from textual.binding import BindingType
-from textual.message import Message
 
 from shmtui.i18n import N_, _
 from shmtui.snapshot import Status
@@ -53,12 +53,12 @@ class RingPanel(Panel, can_focus=True):
     number = "1"
     BINDINGS: ClassVar[list[BindingType]] = [binding("rows.open", "open")]
 
-    class SlotsWanted(Message):
-        """The user wants to see the slots one by one."""
+    open_slots: Callable[[], None]
+    """Shows the slots one by one. Its screen sets it."""
 
     def action_open(self) -> None:
         if self.view.snapshot.layout.slots:
-            self.post_message(self.SlotsWanted())
+            self.open_slots()
 
     def _depends_on(self) -> object:
         s = self.view.snapshot

@@ -100,10 +100,10 @@ class EventsPanel(NarrowedPanel[Finding | Event]):
         match self.chosen:
             case Finding() as finding:
                 text = partial(finding_text, finding, glyphs=glyphs)
-                self.post_message(self.Opened(_("Finding"), text))
+                self.open_text(_("Finding"), text)
             case Event() as event:
                 text = partial(event_text, event, glyphs=glyphs)
-                self.post_message(self.Opened(_("Event"), text))
+                self.open_text(_("Event"), text)
 
     def on_click(self, event: events.Click) -> None:
         """Open a finding; move the cursor to an event, and open it with a second click."""

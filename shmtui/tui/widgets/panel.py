@@ -78,12 +78,8 @@ class Panel(Widget):
 
         panel: "Panel"
 
-    @dataclass
-    class Opened(Message):
-        """The user wants to see a row in full: its title, and its lines for a width."""
-
-        title: str
-        text: Callable[[int], list[Line]]
+    open_text: Callable[[str, Callable[[int], list[Line]]], None]
+    """Shows a row in full: its title, and its lines for a width. Its screen sets it."""
 
     def __init__(self, view: ViewModel | None = None, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name for it
         super().__init__(id=id)

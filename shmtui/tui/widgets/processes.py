@@ -127,7 +127,7 @@ class ProcessesPanel(NarrowedPanel[Row]):
                 text = details_now(process, glyphs)
             else:
                 text = details_then(process, glyphs, replay.incident)
-            self.post_message(self.Opened(_("Process"), text))
+            self.open_text(_("Process"), text)
         elif self.chosen is not None and self.chosen.members:
             self.action_move(1)
 
