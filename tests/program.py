@@ -24,7 +24,7 @@ from tests.forked import SERVER
 from tests.traces import PREFIX, SWEEPING
 from tests.waiting import PATIENCE, end, poll, written
 
-_OTHERS: Final = re.compile(rf"shmtui: swept /(?!{PREFIX}|shm_lab_)")
+_OTHERS: Final = re.compile(rf"shmtui: swept /(?!{PREFIX})")
 
 
 def run_shmtui(

@@ -295,6 +295,7 @@ def test_names_of_lessons_complete() -> None:
     assert completions("lab", "s") == {"swapped-waits", "starvation", "sem-init-0"}
 
 
+@pytest.mark.alone
 def test_a_killed_lesson_is_swept_by_the_next(tmp_path: Path) -> None:
     """SIGKILL leaves its segment, control block and folder; they go as the next lesson starts."""
     env = {"TMPDIR": str(tmp_path)}

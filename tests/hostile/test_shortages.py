@@ -16,7 +16,7 @@ import pytest
 import shmtui
 from shmtui.shm.segment import create_segment, unlink_segment
 from tests.compiling import Compiler, require
-from tests.program import HeadlessRun, stat_json
+from tests.program import HeadlessRun, stat_json, without_progress
 from tests.terminal import Terminal
 from tests.traces import SWEEPING
 from tests.waiting import PATIENCE, poll
@@ -43,6 +43,7 @@ def ended(
         check=False, env=os.environ | (env or {}),
     )  # fmt: skip
     has_swept()
+    done.stderr = without_progress(done.stderr)
     return done
 
 
