@@ -20,6 +20,7 @@ from typing import Any, Final, Generic
 from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
+from textual import on
 from textual._compositor import ChopsUpdate
 from textual._styles_cache import StylesCache
 from textual._xterm_parser import XTermParser
@@ -32,6 +33,8 @@ from textual.geometry import Region
 from textual.screen import Screen, ScreenResultType
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets import Input
+from textual.worker import WorkerError
 
 from shmtui.tui.terminal_text import between, written
 
@@ -146,11 +149,21 @@ def bind_on(node: DOMNode, keys: str, action: str) -> None:
 
 
 class Palette(CommandPalette, ClosesOnce[None]):
-    """Textual's command palette, safe in a terminal that has no room for its list.
+    """Textual's command palette, safe in a terminal that has no room for its list, and for who types fast.
 
     Textual's list counts its lines once it has room for them, and pages by that count. Without
     room the keys that move in the list do nothing here.
     """
+
+    @on(Input.Submitted)
+    async def _search_first(self) -> None:
+        """Until the search for a text has ended the list shows what an earlier text found, and Textual carries out
+        the first of it.
+        """
+        group = getattr(self, "_GATHER_COMMANDS_GROUP", "")
+        for search in [each for each in self.workers if (each.node, each.group) == (self, group)]:
+            with contextlib.suppress(WorkerError):
+                await search.wait()
 
     def _action_command_list(self, action: str) -> None:
         if self.query_one(CommandList).scrollable_content_region:

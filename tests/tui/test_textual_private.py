@@ -14,11 +14,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
+from textual import events
 from textual._compositor import ChopsUpdate, Compositor
 from textual._styles_cache import StylesCache
 from textual._xterm_parser import XTermParser
 from textual.app import App
-from textual.command import CommandPalette
+from textual.command import CommandList, CommandPalette
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import MouseDown
 from textual.geometry import Region
@@ -109,6 +111,7 @@ def test_the_names_are_there() -> None:
     assert "regions" in inspect.signature(Widget._set_dirty).parameters
     assert "_batch_count" in assigned(App)
     assert "_driver" in assigned(App)
+    assert hasattr(CommandPalette, "_GATHER_COMMANDS_GROUP")
     assert "_writer_thread" in assigned(LinuxDriver)
     assert "_debug" in assigned(LinuxDriver)
     assert callable(LinuxDriver.run_input_thread)
@@ -175,6 +178,23 @@ async def test_what_is_closed_is_let_go(make_buffer: MakeBuffer) -> None:
             for _time in range(3):
                 after = await held()
             assert after <= before
+
+
+@pytest.mark.parametrize(("text", "ends"), [("quit", True), ("zzz", False)])
+async def test_enter_carries_out_what_was_typed_before_it(text: str, ends: bool) -> None:
+    """Also where text and key come at once, and the list still shows all commands: none, where none has the text."""
+    app = drawing()
+    async with app.run_test(size=(100, 40)) as pilot:
+        await pilot.press("ctrl+p")
+        await until(lambda: app.screen.has_class("-ready"), "all commands are listed")
+        palette = app.screen
+        for typed in text:
+            app.post_message(events.Key(typed, typed))
+        app.post_message(events.Key("enter", None))
+        await until(lambda: app.leaving or palette.query_one(CommandList).option_count == 0, "done")
+        await pilot.pause()
+        assert app.leaving == ends
+        assert ends or app.screen is palette
 
 
 async def test_a_click_on_what_has_just_been_closed() -> None:
